@@ -1,0 +1,152 @@
+// What does a fork and its join cost, in time and memory, beside oneTBB and beside no fork at all?
+//
+// Rows forkjoin/<system>/<program>/<threads>. Each measurement is one solution in a process of its
+// own, checked; the order of all repetitions of all rows is drawn at random, so that a slow minute of
+// the machine falls on every system alike.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/support/forkjoin_measurement.h"
+#include "bench/support/forkjoin_table.h"
+#include "bench/support/progress.h"
+
+namespace {
+
+using bench::contender;
+using bench::problem;
+using bench::program;
+
+struct row {
+  contender system;
+  problem what;
+  unsigned threads;
+
+  std::string name() const {
+    return "forkjoin/" + std::string(system.name) + '/' + bench::name(what) + '/' +
+           std::to_string(threads);
+  }
+};
+
+// Large problems show the cost of a fork, those a size smaller that it does not depend on the size.
+constexpr problem problems[] = {
+    {program::fib, 35},   {program::fib, 39},     {program::skynet, 7},
+    {program::skynet, 8}, {program::nqueens, 13}, {program::matmul, 1024},
+};
+
+std::vector<row> all_rows() {
+  std::vector<row> rows;
+  for (const problem one : problems) {
+    for (const unsigned threads : {1U, 2U}) {
+      rows.push_back({bench::coppice_contender, one, threads});
+      rows.push_back({bench::onetbb_contender, one, threads});
+      // Only where a context a fork is a large part of the cost.
+      if (one == problem{program::fib, 35} || one == problem{program::skynet, 7}) {
+        rows.push_back({bench::onetbb_shared_contender, one, threads});
+      }
+    }
+    rows.push_back({bench::serial_contender, one, 1});
+  }
+  return rows;
+}
+
+struct session {
+  bench::forkjoin_table table;
+  bench::progress progress;
+  bool failed = false;
+};
+
+void run(benchmark::State& state, const row& one, session& all) {
+  all.progress.step(one.name());
+  for (auto _ : state) {
+    try {
+      const bench::measurement result = bench::measure(one.system, one.threads, one.what);
+      all.table.add(one.system, one.threads, one.what, result);
+      state.SetIterationTime(result.seconds);
+      state.counters["ns_per_task"] =
+          result.seconds * 1e9 / static_cast<double>(bench::task_count(one.what));
+      state.counters["peak_rss_kib"] = static_cast<double>(result.peak_rss_kib);
+      state.counters["busy_cores"] = result.busy_cores;
+    } catch (const std::exception& failure) {
+      state.SkipWithError(failure.what());
+      all.failed = true;
+      break;
+    }
+  }
+  all.progress.clear();
+}
+
+double least(const std::vector<double>& values) {
+  return *std::ranges::min_element(values);
+}
+
+// Google Benchmark's arguments: ours as defaults, then the caller's. `--quick` is taken out.
+struct arguments {
+  bool quick = false;
+  bool ours_only = true;  // So that we know how many repetitions there will be.
+  std::vector<std::string> texts;
+
+  arguments(int argc, char** argv) {
+    texts.emplace_back(argv[0]);
+    quick = std::any_of(argv + 1, argv + argc,
+                        [](const char* text) { return std::string_view(text) == "--quick"; });
+    if (quick) {
+      texts.emplace_back("--benchmark_repetitions=1");
+    } else {
+      texts.emplace_back("--benchmark_repetitions=5");
+      texts.emplace_back("--benchmark_enable_random_interleaving=true");
+      texts.emplace_back("--benchmark_display_aggregates_only=true");
+    }
+    for (const std::string_view text : std::span(argv + 1, argv + argc)) {
+      if (text == "--quick") {
+        continue;
+      }
+      texts.emplace_back(text);
+      ours_only = ours_only && !text.starts_with("--benchmark_filter") &&
+                  !text.starts_with("--benchmark_repetitions");
+    }
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  arguments given(argc, argv);
+  std::vector<char*> pointers;
+  for (std::string& text : given.texts) {
+    pointers.push_back(text.data());
+  }
+  int count = static_cast<int>(pointers.size());
+  benchmark::Initialize(&count, pointers.data());
+  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) {
+    std::fputs("besides Google Benchmark's own, there is --quick: once, rather than five times\n",
+               stderr);
+    return 2;
+  }
+  benchmark::AddCustomContext("compiler", BENCH_COMPILER);
+  benchmark::AddCustomContext("flags", BENCH_FLAGS);
+
+  const std::vector<row> rows = all_rows();
+  const std::size_t repetitions = given.quick ? 1 : 5;
+  session all = {{}, bench::progress(given.ours_only ? rows.size() * repetitions : 0)};
+  for (const row& one : rows) {
+    benchmark::RegisterBenchmark(one.name().c_str(),
+                                 [&one, &all](benchmark::State& state) { run(state, one, all); })
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond)
+        ->ComputeStatistics("min", &least);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  if (!all.table.empty()) {
+    all.table.print(std::cerr);
+  }
+  return all.failed ? 1 : 0;
+}

@@ -1,0 +1,100 @@
+// What the workers of one executor share: the inbox, who sleeps, the clock and the cancel epoch.
+//
+// Orderings
+//   X1  A foreign thread pushes a wake, a worker takes the whole list: it sees what the waker wrote. The
+//       push comes before a look at who sleeps (P1).
+//   X2  spawn counts its job after it has pushed it, and then looks at who sleeps (P1); a worker that goes
+//       to sleep reads the count.
+//   X3  stop() sets the flag, then wakes all (P1).
+#pragma once
+
+#include "executor/parking.h"
+#include "executor/time_source.h"
+#include "executor/worker.h"
+
+#include <oneapi/tbb/concurrent_queue.h>
+
+#include <coppice/detail/cancel_node.h>
+#include <coppice/detail/job.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace coppice::inline v0::detail {
+
+class executor_state;
+class task_keeper;
+
+struct core_settings {
+  std::size_t workers = 1;
+  duration spin{};                         // Busy search before sleeping.
+  std::uint32_t ready_await_budget = 128;  // Awaits that need not wait, before a forced yield.
+  std::size_t frame_cache_bytes = 0;       // Kept per worker when idle.
+  std::optional<std::uint64_t> seed = {};  // One worker: the order of jobs is drawn from it.
+  bool shuffle = true;                     // With a seed: false takes them in order of arrival.
+  bool autojump = true;                    // Virtual time moves by itself when all workers sleep.
+};
+
+class executor_core {
+ public:
+  // Throws std::bad_alloc.
+  executor_core(const core_settings& from, time_source& clock_of_timers, executor_state& owned_by,
+                task_keeper& root_of_tasks);
+  ~executor_core();
+
+  executor_core(const executor_core&) = delete;
+  executor_core& operator=(const executor_core&) = delete;
+
+  // Queues a resumable job from any thread; never allocates, never fails.
+  void post(job& ready) noexcept;
+
+  // Queues new work from a foreign thread, first in first out. Never fails: without memory it goes the way
+  // of a wake.
+  void submit(job& fresh) noexcept;
+
+  // Moves the epoch: whoever polls looks at its scope again. Any thread.
+  void bump_epoch() noexcept { epoch_.fetch_add(epoch_step, std::memory_order_seq_cst); }  // E1 S3
+  epoch seq_cst_epoch() const noexcept { return epoch_.load(std::memory_order_seq_cst); }  // S3
+
+  // Workers.
+  job* take_wakes() noexcept { return wakes_.exchange(nullptr, std::memory_order_acquire); }  // X1
+  bool wakes_in_sight() const noexcept { return wakes_.load(std::memory_order_seq_cst) != nullptr; }  // X1
+  job* take_submitted() noexcept;
+  bool submitted_in_sight() const noexcept {
+    return submitted_count_.load(std::memory_order_seq_cst) > 0;  // X2
+  }
+  void wake_if_wanted() noexcept {
+    if (idle.wanted()) [[unlikely]] {
+      idle.wake_one();
+    }
+  }
+
+  // Virtual time only: every worker sleeps. True if time was moved on and somebody has work now.
+  bool blocked(worker& here) noexcept;
+
+  // The workers leave their loops. Only when no task is left.
+  void stop() noexcept;
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }  // X3
+
+  std::vector<std::unique_ptr<worker>> workers;  // Constant while the workers run.
+  parking idle;
+  time_source& time;
+  const core_settings settings;
+  executor_state& owner;
+  task_keeper& root;  // Of what the free spawn() starts.
+  atomic<bool> watched{false};  // A sleeper wakes now and then to look after busy workers.
+
+ private:
+  friend class worker;
+
+  alignas(64) atomic<epoch> epoch_{epoch_step};  // Whoever cancels.
+  alignas(64) atomic<job*> wakes_{nullptr};  // Anybody pushes, a worker takes all.
+  atomic<std::int64_t> submitted_count_{0};  // Whoever submits, and the worker that takes.
+  atomic<bool> stopping_{false};             // stop().
+  tbb::concurrent_queue<job*> submitted_;
+};
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,257 @@
+// Starting and ending an executor, and the list of its tasks.
+#include "executor/executor_state.h"
+
+#include <coppice/error.h>
+#include <coppice/executor.h>
+#include <coppice/version.h>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace coppice::inline v0::detail {
+
+namespace {
+
+atomic<std::uint64_t> process_generation{0};  // The child of a fork(), when it has one thread only.
+
+std::uint64_t this_process() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    pthread_atfork(nullptr, nullptr,
+                   [] { process_generation.fetch_add(1, std::memory_order_relaxed); });
+  });
+  return process_generation.load(std::memory_order_relaxed);
+}
+
+core_settings core_settings_of(const settings& resolved, std::size_t workers,
+                               const test_setup* setup) {
+  const options& from = resolved.effective;
+  core_settings result{.workers = workers,
+                       .spin = *from.spin,
+                       .ready_await_budget = *from.yield_budget,
+                       .frame_cache_bytes = *from.frame_cache};
+  if (setup != nullptr) {
+    result.spin = duration::zero();
+    result.seed = setup->seed;
+    result.shuffle = setup->shuffle;
+    result.autojump = setup->autojump;
+  }
+  return result;
+}
+
+}  // namespace
+
+executor_state::executor_state(executor& of, const options& from, const test_setup* setup)
+    : face(of),
+      resolved(resolve(from)),
+      time(setup != nullptr && setup->virtual_time),
+      process_(this_process()) {
+  display_at_start(resolved, version());
+  const std::size_t wanted = *resolved.effective.threads;
+  const std::size_t started = team_.create(wanted, resolved.effective.stack_size.value_or(0));
+  try {
+    core = std::make_unique<executor_core>(core_settings_of(resolved, started, setup), time, *this,
+                                           spawned);
+  } catch (...) {
+    team_.go({});
+    throw;
+  }
+  if (started < wanted) {
+    std::fprintf(stderr, "coppice: the system granted %zu of %zu worker threads\n", started, wanted);
+  }
+  team_.go([this](const team_member& member) {
+    if (const auto cpu = cpu_of_worker(resolved.pin_plan, member.index)) {
+      if (!pin_current_thread(*cpu)) {
+        std::fprintf(stderr, "coppice: worker %zu could not be pinned to CPU %u\n", member.index, *cpu);
+      }
+    }
+    core->workers[member.index]->run(member.stack_base, member.stack_bytes);
+  });
+}
+
+bool executor_state::forked() const noexcept {
+  return process_ != process_generation.load(std::memory_order_relaxed);
+}
+
+executor_state::~executor_state() {
+  if (forked()) {
+    // The child of a fork() has none of the threads, and what they were doing will never be finished.
+    team_.forget();
+    static_cast<void>(core.release());
+    return;
+  }
+  close();
+  cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
+  wait_until_idle(forever);
+  core->stop();
+  team_.join();
+}
+
+void executor_state::require_same_process(const char* call) const {
+  if (forked()) {
+    throw usage_error(std::string(call) +
+                      " in the child of a fork(): the workers stayed in the parent; make a new runtime "
+                      "here, or fork before making one");
+  }
+}
+
+admission executor_state::admit(outcome_cell& task, bool main) noexcept {
+  const absl::MutexLock lock(&mutex_);
+  if (closed_) {
+    return admission::closed;
+  }
+  if (!main && count_ >= *resolved.effective.max_tasks) {
+    return admission::exhausted;
+  }
+  ++count_;
+  task.earlier = latest_;
+  task.later = nullptr;
+  if (latest_ != nullptr) {
+    latest_->later = &task;
+  }
+  latest_ = &task;
+  ++counts_.spawned;
+  if (cancelling_) {
+    task.cancel(*cancelling_);
+  }
+  return admission::admitted;
+}
+
+void executor_state::remove(outcome_cell& task) noexcept {
+  const absl::MutexLock lock(&mutex_);
+  --count_;
+  switch (task.status()) {
+    case task_status::completed: ++counts_.completed; break;
+    case task_status::failed: ++counts_.failed; break;
+    default: ++counts_.cancelled;
+  }
+  (task.later != nullptr ? task.later->earlier : latest_) = task.earlier;
+  if (task.earlier != nullptr) {
+    task.earlier->later = task.later;
+  }
+  task.later = &task;  // Tells wait_for_end().
+}
+
+std::vector<task_ref> executor_state::live_tasks() const {
+  std::vector<task_ref> tasks;
+  {
+    const absl::MutexLock lock(&mutex_);
+    tasks.reserve(count_);
+    for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
+      each->add_reference();
+      tasks.push_back(handle_access::make(cell_ref(each)));
+    }
+  }
+  std::sort(tasks.begin(), tasks.end(),
+            [](const task_ref& a, const task_ref& b) { return a.id() < b.id(); });
+  return tasks;
+}
+
+std::size_t executor_state::live_task_count() const noexcept {
+  const absl::MutexLock lock(&mutex_);
+  return count_;
+}
+
+void executor_state::close() noexcept {
+  const absl::MutexLock lock(&mutex_);
+  closed_ = true;
+}
+
+// The list is under the lock, and so each task is there; asking it to stop takes no other lock of ours.
+void executor_state::cancel_all(const cancel_reason& reason) noexcept {
+  const absl::MutexLock lock(&mutex_);
+  for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
+    each->cancel(reason);
+  }
+}
+
+void executor_state::cancel_from_now(const cancel_reason& reason) noexcept {
+  {
+    const absl::MutexLock lock(&mutex_);
+    cancelling_ = reason;
+  }
+  cancel_all(reason);
+}
+
+void executor_state::cancel_no_more() noexcept {
+  const absl::MutexLock lock(&mutex_);
+  cancelling_.reset();
+}
+
+task_counts executor_state::counts() const noexcept {
+  const absl::MutexLock lock(&mutex_);
+  return counts_;
+}
+
+bool executor_state::wait_until_idle(duration limit) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; };
+  return limit == forever ? (mutex_.Await(absl::Condition(&idle)), true)
+                          : mutex_.AwaitWithTimeout(absl::Condition(&idle), absl::FromChrono(limit));
+}
+
+void executor_state::wait_for_end(const task_ref& main) const {
+  const absl::MutexLock lock(&mutex_);
+  // The task leaves the list when its last callback has run; its status comes earlier.
+  const outcome_cell& cell = handle_access::cell(main, "block_on");
+  const auto ended = [&cell] { return cell.later == &cell; };
+  mutex_.Await(absl::Condition(&ended));
+}
+
+void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept {
+  if (!main_ && !taken && task.status() == task_status::failed) {
+    state_.report({error_origin::child, task.failure(), {}, {}});
+  }
+  state_.remove(task);
+}
+
+void executor_state::report(const error_report& report) noexcept {
+  std::shared_ptr<const error_handler> handler;
+  {
+    const absl::MutexLock lock(&mutex_);
+    handler = handler_;
+  }
+  if (!handler) {
+    const on_unhandled policy = *resolved.effective.unhandled;
+    if (policy != on_unhandled::silent) {
+      default_error_handler(report);
+    }
+    if (policy == on_unhandled::terminate) {
+      std::terminate();
+    }
+    return;
+  }
+  try {
+    (*handler)(report);
+  } catch (...) {
+    default_error_handler(report);
+    default_error_handler({error_origin::handler, error_entry(std::current_exception()), {}, {}});
+  }
+}
+
+error_handler executor_state::set_error_handler(error_handler handler) {
+  auto next = handler ? std::make_shared<const error_handler>(std::move(handler)) : nullptr;
+  const absl::MutexLock lock(&mutex_);
+  next.swap(handler_);
+  return next ? *next : error_handler();
+}
+
+void executor_state_deleter::operator()(executor_state* state) const noexcept { delete state; }
+
+void throw_refused(admission why, const task_keeper& keeper) {
+  if (why == admission::closed) {
+    throw scope_closed(std::string("spawn into ") + keeper.kind() + ", which has been shut down");
+  }
+  throw resource_exhausted(std::string("spawn into ") + keeper.kind() +
+                           ", which has as many live tasks as its limit allows (COPPICE_MAX_TASKS, or "
+                           "options.max_tasks)");
+}
+
+}  // namespace coppice::inline v0::detail

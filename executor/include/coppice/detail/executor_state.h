@@ -1,0 +1,25 @@
+// The inside of an executor, as far as its header must name it.
+#pragma once
+
+#include <coppice/detail/export.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace coppice::inline v0::detail {
+
+class executor_state;
+
+struct COPPICE_EXPORT executor_state_deleter {
+  void operator()(executor_state* state) const noexcept;
+};
+
+// How an executor for tests differs from others.
+struct test_setup {
+  bool virtual_time = true;
+  bool autojump = true;                      // When all sleep, time goes to the next timer.
+  std::optional<std::uint64_t> seed = {};    // One worker only: the order of jobs is drawn from it.
+  bool shuffle = true;                       // With a seed: false runs jobs in order of arrival.
+};
+
+}  // namespace coppice::inline v0::detail

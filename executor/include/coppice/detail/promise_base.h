@@ -1,0 +1,130 @@
+// What every coroutine of ours has in its frame: the job it is, and what goes on when it has ended.
+//
+// A frame is destroyed by whoever ends it: by itself behind its final suspension, or by its worker when it
+// is stopped. What waits for it therefore owns no frame, only the place where the result goes.
+#pragma once
+
+#include <coppice/detail/job.h>
+#include <coppice/detail/result_slot.h>
+#include <coppice/detail/worker_core.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+
+namespace coppice::inline v0::detail {
+
+class fork_base;
+struct final_awaiter;
+
+// One that is told how a coroutine ended, behind the destruction of its frame. Both return what runs next.
+class receiver {
+ public:
+  virtual std::coroutine_handle<> completed(worker_core& here) noexcept = 0;  // With a value or a failure.
+  virtual std::coroutine_handle<> stopped(worker_core& here) noexcept = 0;
+
+ protected:
+  ~receiver() = default;
+};
+
+class promise_base : public job {
+ public:
+  promise_base(const promise_base&) = delete;
+  promise_base& operator=(const promise_base&) = delete;
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  final_awaiter final_suspend() const noexcept;
+  void unhandled_exception() noexcept;
+
+  std::coroutine_handle<> handle() noexcept {
+    return std::coroutine_handle<promise_base>::from_promise(*this);
+  }
+
+  cancel_node* scope() const noexcept { return scope_; }
+
+  // Makes `caller` go on when this coroutine has ended; both stand under the same scope.
+  void continue_with(promise_base& caller, failure_slot& result) noexcept {
+    continuation_ = continuation::caller;
+    caller_ = &caller;
+    scope_ = caller.scope_;
+    result_ = &result;
+  }
+
+  void continue_with(receiver& other, cancel_node* scope, failure_slot& result) noexcept {
+    continuation_ = continuation::receiver;
+    receiver_ = &other;
+    scope_ = scope;
+    result_ = &result;
+  }
+
+  void continue_with(fork_base& fork, cancel_node* scope, failure_slot& result) noexcept {
+    continuation_ = continuation::fork;
+    fork_ = &fork;
+    scope_ = scope;
+    result_ = &result;
+    chain = 1;
+  }
+
+  // Makes it a job that resumes the coroutine.
+  promise_base& as_job() noexcept {
+    run = &promise_base::resume;
+    return *this;
+  }
+
+  // The same, of one that gave way: looks for a stop first.
+  promise_base& as_yielded_job() noexcept {
+    run = &promise_base::resume_yielded;
+    return *this;
+  }
+
+  // Ends a suspended coroutine without its going on: destroys its frame and those that await it, innermost
+  // first, up to the nearest catch point. Returns what runs next. From the worker's loop only.
+  COPPICE_EXPORT static std::coroutine_handle<> unwind(promise_base& innermost,
+                                                       worker_core& here) noexcept;
+
+  static void* operator new(std::size_t bytes) {
+    worker_core* const here = current_worker;
+    return here != nullptr ? here->frames.allocate(bytes) : frame_cache::allocate_foreign(bytes);
+  }
+
+  static void operator delete(void* frame, std::size_t bytes) noexcept {
+    worker_core* const here = current_worker;
+    here != nullptr ? here->frames.deallocate(frame, bytes)
+                    : frame_cache::deallocate_foreign(frame, bytes);
+  }
+
+  // Of a fork's child: how many of its siblings ended one after the other, itself included.
+  std::uint32_t chain;
+
+ protected:
+  promise_base() noexcept {}  // Not defaulted: that would let a value-initialisation clear it.
+  ~promise_base() = default;
+
+  failure_slot& result() const noexcept { return *result_; }
+
+ private:
+  friend struct final_awaiter;
+
+  enum class continuation : unsigned char { caller, fork, receiver };
+
+  static void resume(job& self, worker_core& here) noexcept {
+    auto& task = static_cast<promise_base&>(self);
+    here.scope = task.scope_;
+    task.handle().resume();
+  }
+
+  COPPICE_EXPORT static void resume_yielded(job& self, worker_core& here) noexcept;
+
+  // All are written when the coroutine is started, by its starter, and not before.
+  continuation continuation_;
+  union {
+    promise_base* caller_;
+    receiver* receiver_;
+    fork_base* fork_;
+  };
+  cancel_node* scope_;
+  failure_slot* result_;
+};
+
+}  // namespace coppice::inline v0::detail

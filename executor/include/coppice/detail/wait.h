@@ -1,0 +1,110 @@
+// How a task waits: the protocol that every cancellable await of one event goes through.
+//
+// A source is what is waited for:
+//   using value_type = ...;
+//   bool ready();                              takes effect now if it can; then result() is what it gave
+//   void arm(const ticket&, worker_core&);     begins to wait; whoever ends the wait claims the ticket. May
+//                                              throw, and has then not begun
+//   void disarm() noexcept;                    the wait is over, whoever ended it: nothing may point to the
+//                                              source any more
+//   value_type result();                       behind ready() or the end of the wait
+//   static constexpr const char* name          what a dump says
+//
+// A stop is looked for on entry, before the operation has any effect, and while it is suspended; an
+// operation that has completed delivers its result.
+#pragma once
+
+#include <coppice/awaitable.h>
+#include <coppice/detail/promise_base.h>
+#include <coppice/detail/slot.h>
+#include <coppice/detail/suspension.h>
+#include <coppice/detail/worker_core.h>
+
+#include <coroutine>
+#include <utility>
+
+namespace coppice::inline v0::detail {
+
+template <class Source>
+class [[nodiscard]] wait_operation : public own_awaitable, suspension {
+ public:
+  using value_type = typename Source::value_type;
+
+  explicit wait_operation(Source source) : source_(std::move(source)) {}
+
+  // Nothing points to it before the await.
+  wait_operation(wait_operation&& other) noexcept : source_(std::move(other.source_)) {}
+
+  ~wait_operation() { end(); }
+
+  bool await_ready() const noexcept { return false; }
+
+  template <std::derived_from<promise_base> Promise>
+  COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<Promise> awaiting) {
+    worker_core& here = *current_worker;
+    promise_base& task = awaiting.promise();
+    epoch seen = here.now();
+    if (!task.scope()->clear_at(seen) && task.scope()->cancelled_at(seen)) [[unlikely]] {
+      return here.stop_from_loop(task);
+    }
+    if (source_.ready()) {
+      return here.go_on(task);
+    }
+    begin(task.as_job(), here.home, Source::name, &wait_operation::unwind);
+    task_ = &task;
+    task.scope()->enroll(*this, here);
+    slot& mine = *at;
+    const std::uint64_t generation = mine.arm(*this);
+    try {
+      source_.arm(ticket{&mine, generation}, here);
+    } catch (...) {
+      withdraw();
+      throw;
+    }
+    return publish(task, here, mine, generation, seen);
+  }
+
+  value_type await_resume() {
+    end();
+    return source_.result();
+  }
+
+ private:
+  // Once published, neither the frame nor the scope may be touched: only the epoch and the slot.
+  static std::coroutine_handle<> publish(promise_base& task, worker_core& here, slot& mine,
+                                         std::uint64_t generation, epoch seen) noexcept {
+    const atomic<epoch>& cancels = *here.cancel_epoch;
+    for (;;) {
+      if (!mine.publish(generation)) {
+        return task.handle();
+      }
+      const epoch now = cancels.load(std::memory_order_seq_cst);  // S3
+      if (now == seen || !mine.retract(generation)) {
+        return std::noop_coroutine();
+      }
+      seen = now;
+      if (task.scope()->cancelled_at(seen)) {
+        return mine.give_up(generation) ? here.stop_from_loop(task) : task.handle();
+      }
+    }
+  }
+
+  static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
+    return promise_base::unwind(*static_cast<wait_operation&>(self).task_, here);
+  }
+
+  void end() noexcept {
+    if (at != nullptr) {
+      source_.disarm();
+      withdraw();
+    }
+  }
+
+  void withdraw() noexcept { task_->scope()->withdraw(*this, *this_worker()); }
+
+  Source source_;
+  promise_base* task_ = nullptr;  // The suspender.
+};
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,314 @@
+// A spawned task's life: queued, started, ended, told to whoever waits.
+#include <coppice/detail/outcome_cell.h>
+
+#include "executor/executor_core.h"
+
+#include <coppice/report.h>
+#include <coppice/spawn.h>
+
+#include <cassert>
+#include <utility>
+
+namespace coppice::inline v0::detail {
+
+namespace {
+
+// Ids are handed out in blocks to each thread, so that spawning shares no counter.
+task_id next_task_id() noexcept {
+  constexpr std::uint64_t block = 1024;
+  static atomic<std::uint64_t> blocks{0};
+  thread_local std::uint64_t next = 0;
+  if (next % block == 0) {
+    next = blocks.fetch_add(1, std::memory_order_relaxed) * block;
+  }
+  return task_id{++next};
+}
+
+}  // namespace
+
+// Waits for the time; if it comes first the task is cancelled.
+class outcome_cell::time_limit final : public suspension, job {
+ public:
+  time_limit(outcome_cell& task, duration limit) noexcept : task_(task), limit_(limit) {
+    run = &time_limit::expire;
+  }
+
+  duration limit() const noexcept { return limit_; }
+
+  // The pending timer holds a reference to the task. Throws std::bad_alloc.
+  void start(worker_core& here) {
+    at = &here.take_slot();
+    begin(*this, here.home, "time limit", nullptr);
+    const std::uint64_t generation = at->arm(*this);
+    const bool published = at->publish(generation);
+    assert(published);
+    static_cast<void>(published);
+    generation_ = generation;
+    task_.add_reference();
+    try {
+      here.add_timer(task_.spawned_at_ + limit_, {at, generation});
+    } catch (...) {
+      static_cast<void>(at->claim(generation));
+      release(here);
+      throw;
+    }
+  }
+
+  // The task has ended. If the timer has not yet been claimed, its reference is given back.
+  void end(worker_core& here) noexcept {
+    if (at != nullptr && at->claim(generation_) == claim_result::won) {
+      release(here);
+    }
+  }
+
+ private:
+  static void expire(job& self, worker_core& here) noexcept {
+    auto& limit = static_cast<time_limit&>(self);
+    limit.task_.cancel(cancel_reason(cancel_kind::deadline, {}, limit.task_.site_));
+    limit.release(here);
+  }
+
+  void release(worker_core& here) noexcept {
+    slot& done = *std::exchange(at, nullptr);
+    done.release();
+    here.give_slot(done);
+    task_.drop();
+  }
+
+  outcome_cell& task_;
+  const duration limit_;
+  std::uint64_t generation_ = 0;
+};
+
+outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, task_id parent)
+    : id_(next_task_id()),
+      parent_(parent),
+      site_(options.site),
+      spawned_at_(keeper.home().time.now()),
+      guaranteed_(options.start == start_mode::guaranteed),
+      keeper_(keeper),
+      node_(*this) {
+  run = &outcome_cell::start_job;
+  if (!options.name.empty()) {
+    label_ = std::make_unique<label>(label{std::string(options.name), nullptr});
+  }
+  if (options.timeout) {
+    limit_ = std::make_unique<time_limit>(*this, *options.timeout);
+  }
+}
+
+outcome_cell::~outcome_cell() = default;
+
+void outcome_cell::destroy() noexcept { delete this; }
+
+std::string_view outcome_cell::name() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return label_ ? std::string_view(label_->text) : std::string_view();
+}
+
+void outcome_cell::rename(std::string_view name) {
+  auto latest = std::make_unique<label>(label{std::string(name), nullptr});
+  const std::lock_guard lock(mutex_);
+  if (!label_ || label_->text != name) {
+    latest->earlier = std::move(label_);
+    label_ = std::move(latest);
+  }
+}
+
+task_status outcome_cell::status() const noexcept {
+  const task_status status = status_.load(std::memory_order_acquire);  // C2
+  return status == task_status::running && node_.waiting_for() != nullptr ? task_status::suspended
+                                                                          : status;
+}
+
+void outcome_cell::cancel(const cancel_reason& reason) noexcept {
+  if (!done()) {
+    node_.cancel(reason, keeper_.home());
+  }
+}
+
+void outcome_cell::launch(bool immediate) noexcept {
+  executor_core& home = keeper_.home();
+  worker_core* const here = this_worker();
+  if (here == nullptr || &here->home != &home) {
+    home.submit(*this);
+    return;
+  }
+  if (immediate) {
+    cancel_node* const scope = std::exchange(here->scope, nullptr);
+    start_job(*this, *here);
+    here->settle();
+    here->scope = scope;
+    return;
+  }
+  here->push(*this);
+}
+
+// The body of a task that was cancelled before it began never runs.
+void outcome_cell::start_job(job& self, worker_core& here) noexcept {
+  auto& task = static_cast<outcome_cell&>(self);
+  here.scope = &task.node_;
+  if (task.node_.requested() && !task.guaranteed_) {
+    task.discard_start();
+    task.settle_cancelled(task.node_.reason());
+    task.finish(task_status::cancelled, here);
+    return;
+  }
+  task.status_.store(task_status::running, std::memory_order_relaxed);
+  promise_base* started = nullptr;
+  try {
+    if (task.limit_) {
+      task.limit_->start(here);
+    }
+    started = task.begin();
+  } catch (...) {
+    task.result().fail(std::current_exception());
+  }
+  if (started != nullptr) {
+    started->handle().resume();
+  } else {
+    task.completed(here).resume();
+  }
+}
+
+error_entry outcome_cell::entry_for(std::exception_ptr error) const noexcept {
+  std::optional<cancel_reason> context;
+  if (node_.requested()) {
+    context = node_.reason();
+  }
+  return make_entry(std::move(error), id_, name(), site_, std::move(context), {}, {});
+}
+
+std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
+  task_status end = task_status::completed;
+  if (!result().failed()) {
+    try {
+      settle_value();
+    } catch (...) {
+      result().fail(std::current_exception());
+    }
+  }
+  if (result().failed()) {
+    end = task_status::failed;
+    settle_failure(entry_for(result().take_failure()));
+  }
+  discard_start();
+  finish(end, here);
+  return std::noop_coroutine();
+}
+
+std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
+  const cancel_reason reason = node_.reason();
+  task_status end = task_status::cancelled;
+  if (limit_ && reason.kind() == cancel_kind::deadline) {
+    end = task_status::failed;
+    settle_failure(entry_for(std::make_exception_ptr(timeout_error(limit_->limit()))));
+  } else {
+    settle_cancelled(reason);
+  }
+  discard_start();
+  finish(end, here);
+  return std::noop_coroutine();
+}
+
+void outcome_cell::finish(task_status end, worker_core& here) noexcept {
+  if (limit_) {
+    limit_->end(here);
+  }
+  bool taken = false;
+  std::vector<std::function<void()>> calls;
+  {
+    // Under the lock, since a waiter that is stopped meanwhile takes its node out under it.
+    const std::lock_guard lock(mutex_);
+    status_.store(end, std::memory_order_release);  // C2
+    calls.swap(done_calls_);
+    while (end_waiter* const each = waiters_) {
+      waiters_ = each->next;
+      each->listed = false;
+      const ticket wait = each->wait;
+      const claim_result claimed = wait.claim();
+      if (claimed == claim_result::won) {
+        wait.at->waiter().resume();
+      }
+      taken = taken || claimed != claim_result::lost;
+    }
+  }
+  for (const std::function<void()>& call : calls) {
+    run_done_call(call);
+  }
+  keeper_.ended(*this, taken);
+  drop();
+}
+
+bool outcome_cell::add_waiter(end_waiter& waiter) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (done()) {
+    return false;
+  }
+  waiter.next = waiters_;
+  waiter.previous = nullptr;
+  if (waiters_ != nullptr) {
+    waiters_->previous = &waiter;
+  }
+  waiters_ = &waiter;
+  waiter.listed = true;
+  return true;
+}
+
+void outcome_cell::remove_waiter(end_waiter& waiter) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!waiter.listed) {
+    return;
+  }
+  (waiter.previous != nullptr ? waiter.previous->next : waiters_) = waiter.next;
+  if (waiter.next != nullptr) {
+    waiter.next->previous = waiter.previous;
+  }
+  waiter.listed = false;
+}
+
+// One that comes too late to be called by finish() is posted as a job of its own.
+class outcome_cell::late_call final : job {
+ public:
+  static void post(outcome_cell& task, std::function<void()> function) {
+    auto* const call = new late_call(task, std::move(function));
+    task.keeper_.home().post(*call);
+  }
+
+ private:
+  late_call(outcome_cell& task, std::function<void()> function)
+      : task_(&task), function_(std::move(function)) {
+    task.add_reference();
+    run = [](job& self, worker_core&) noexcept {
+      const std::unique_ptr<late_call> call(static_cast<late_call*>(&self));
+      call->task_.get()->run_done_call(call->function_);
+    };
+  }
+
+  cell_ref task_;
+  std::function<void()> function_;
+};
+
+void outcome_cell::on_done(std::function<void()> function) {
+  if (!function) {
+    throw usage_error("on_done of an empty function");
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!done()) {
+      done_calls_.push_back(std::move(function));
+      return;
+    }
+  }
+  late_call::post(*this, std::move(function));
+}
+
+void outcome_cell::run_done_call(const std::function<void()>& call) noexcept {
+  try {
+    call();
+  } catch (...) {
+    keeper_.report({error_origin::handler, entry_for(std::current_exception()), {}, {}});
+  }
+}
+
+}  // namespace coppice::inline v0::detail

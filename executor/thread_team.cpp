@@ -1,0 +1,107 @@
+// Threads with a stack of a given size.
+#include "executor/thread_team.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+namespace coppice::inline v0::detail {
+
+namespace {
+
+// Signals are for the threads of the program: a handler could need more stack than a worker has. What a
+// thread does to itself, and profilers, stay.
+class signals_blocked {
+ public:
+  signals_blocked() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
+      sigdelset(&all, own);
+    }
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+std::size_t stack_bytes_of_this_thread() noexcept {
+  pthread_attr_t attributes;
+  std::size_t bytes = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+    void* lowest = nullptr;
+    pthread_attr_getstack(&attributes, &lowest, &bytes);
+    // What lies above this frame, thread-local storage for one, is taken already.
+    bytes = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) -
+            reinterpret_cast<std::uintptr_t>(lowest);
+    pthread_attr_destroy(&attributes);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct thread_team::start {
+  thread_team* team;
+  std::size_t index;
+};
+
+thread_team::~thread_team() { join(); }
+
+std::size_t thread_team::create(std::size_t wanted, std::size_t stack_bytes) {
+  threads_.reserve(wanted);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  int error = stack_bytes != 0 ? pthread_attr_setstacksize(&attributes, stack_bytes) : 0;
+  const signals_blocked blocked;
+  for (std::size_t i = 0; i != wanted && error == 0; ++i) {
+    auto argument = std::make_unique<start>(start{this, i});
+    pthread_t thread;
+    error = pthread_create(&thread, &attributes, &thread_team::run, argument.get());
+    if (error == 0) {
+      static_cast<void>(argument.release());
+      threads_.push_back(thread);
+    }
+  }
+  pthread_attr_destroy(&attributes);
+  if (threads_.empty()) {
+    throw std::system_error(error, std::generic_category(),
+                            "coppice: no worker thread could be started");
+  }
+  return threads_.size();
+}
+
+void thread_team::go(std::function<void(const team_member&)> body) {
+  const absl::MutexLock lock(&mutex_);
+  body_ = std::move(body);
+  going_ = true;
+}
+
+void thread_team::join() noexcept {
+  for (const pthread_t thread : threads_) {
+    pthread_join(thread, nullptr);
+  }
+  threads_.clear();
+}
+
+void* thread_team::run(void* argument) noexcept {
+  const std::unique_ptr<start> mine(static_cast<start*>(argument));
+  thread_team& team = *mine->team;
+  {
+    const absl::MutexLock lock(&team.mutex_, absl::Condition(&team.going_));
+  }
+  if (team.body_) {
+    char name[16];
+    std::snprintf(name, sizeof(name), "coppice/%zu", mine->index);
+    pthread_setname_np(pthread_self(), name);
+    team.body_({mine->index, reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)),
+                stack_bytes_of_this_thread()});
+  }
+  return nullptr;
+}
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,353 @@
+// How a worker finds its next job, runs it, and goes to sleep.
+#include "executor/worker.h"
+
+#include "executor/executor_core.h"
+#include "executor/slots.h"
+
+#include <coppice/detail/promise_base.h>
+#include <coppice/detail/suspension.h>
+
+#include <algorithm>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace coppice::inline v0::detail {
+
+constinit thread_local worker_core* current_worker __attribute__((tls_model("initial-exec"))) = nullptr;
+
+// The barrier hides the address from compilers that would keep it over a suspension.
+__attribute__((noinline)) worker_core* this_worker() noexcept {
+  worker_core* here = current_worker;
+  asm volatile("" : "+r"(here));
+  return here;
+}
+
+namespace {
+
+constexpr std::uint32_t ticks_between_foreign_jobs = 61;  // Prime, so that it falls in with no pattern.
+constexpr std::uint32_t most_next_up_in_a_row = 16;
+constexpr auto idle_before_trim = std::chrono::milliseconds(10);
+constexpr auto watch_period = std::chrono::milliseconds(1);
+
+void pause_briefly() noexcept {
+#if defined(__x86_64__)
+  for (int i = 0; i != 16; ++i) {
+    _mm_pause();
+  }
+#endif
+}
+
+void count(atomic<std::uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+worker::worker(executor_core& owner, std::size_t index)
+    : worker_core(owner, owner.epoch_, frame_cache::acquire()),
+      index_(index),
+      random_(0x9e37'79b9'7f4a'7c15ULL * (index + 1)) {}
+
+worker::~worker() {
+  slot_reserve::give_back(std::exchange(free_slots_, nullptr));
+  frame_cache::release(frames);
+}
+
+void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
+  stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, 64 * 1024);
+  current_worker = this;
+  while (job* const found = find_job()) {
+    run_job(*found);
+  }
+  frames.flush();
+  current_worker = nullptr;
+}
+
+// A job runs until its coroutine, or the one it handed over to, suspends. What could not be done on its
+// stack is done here.
+void worker::run_job(job& found) noexcept {
+  count(counters_.resumes);
+  ready_awaits_left = home.settings.ready_await_budget;
+  found.run(found, *this);
+  settle();
+}
+
+void worker::count_forced_yield() noexcept { count(counters_.forced_yields); }
+
+// Own work first, newest first; but now and then something from outside, so that nobody waits for ever.
+job* worker::find_job() noexcept {
+  job* found = nullptr;
+  if (++tick_ % ticks_between_foreign_jobs == 0 || others_first_) {
+    others_first_ = false;
+    found = take_foreign();
+  }
+  while (found == nullptr) {
+    if ((found = take_local()) == nullptr && (found = take_foreign()) == nullptr &&
+        (found = search()) == nullptr) {
+      if (home.stopping()) {
+        return nullptr;
+      }
+      found = sleep();
+    }
+  }
+  if (searching_) {
+    searching_ = false;
+    if (home.idle.end_search()) {
+      home.idle.wake_one();
+    }
+  }
+  return found;
+}
+
+job* worker::take_local() noexcept {
+  if (next_up_.load(std::memory_order_relaxed) != nullptr) {
+    if (++next_up_in_a_row_ < most_next_up_in_a_row) {
+      if (job* const found = take_next()) {
+        return found;
+      }
+    } else if (job* const displaced = take_next()) {
+      add_ready(*displaced);
+    }
+  }
+  next_up_in_a_row_ = 0;
+  if (job* const found = forks.pop()) {
+    if (home.idle.anyone_idle() ? forks.publish() : forks.share()) {
+      home.wake_if_wanted();
+    }
+    return found;
+  }
+  return nullptr;
+}
+
+job* worker::take_next() noexcept {
+  if (next_up_.load(std::memory_order_relaxed) == nullptr) {
+    return nullptr;
+  }
+  return next_up_.exchange(nullptr, std::memory_order_acquire);  // W1
+}
+
+// What comes from elsewhere: timers that are due, wakes, then the inbox; in order of arrival.
+job* worker::take_foreign() noexcept {
+  if (earliest_timer() != time_point::max()) {
+    fire_timers(*this, home.time.now());
+  }
+  collect_wakes();
+  if (job* const found = ready_.steal()) {
+    return found;
+  }
+  if (job* const found = home.take_submitted()) {
+    home.wake_if_wanted();
+    return found;
+  }
+  return nullptr;
+}
+
+// Wakes come as a stack; they are put into order of arrival.
+bool worker::collect_wakes() noexcept {
+  while (backlog_first_ != nullptr && ready_.try_push(backlog_first_) != push_result::full) {
+    ready_.publish();
+    backlog_first_ = backlog_first_->next;
+  }
+  if (!home.wakes_in_sight()) {
+    return false;
+  }
+  job* newest = home.take_wakes();
+  job* oldest = nullptr;
+  while (newest != nullptr) {
+    job* const earlier = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = earlier;
+  }
+  const bool any = oldest != nullptr;
+  while (oldest != nullptr) {
+    job* const later = oldest->next;
+    add_ready(*oldest);
+    oldest = later;
+  }
+  return any;
+}
+
+// Called from the fork path every few microseconds.
+bool worker::others_wait() noexcept {
+  count(counters_.looks);
+  forks_until_look = forks_between_looks;
+  if (earliest_timer() != time_point::max()) {
+    fire_timers(*this, home.time.now());
+  }
+  if (home.idle.anyone_idle() && forks.publish()) {
+    home.wake_if_wanted();
+  }
+  others_first_ = home.wakes_in_sight() || home.submitted_in_sight() || ready_.has_public() ||
+                  backlog_first_ != nullptr;
+  return others_first_;
+}
+
+void worker::add_ready(job& ready) noexcept {
+  if (backlog_first_ == nullptr && ready_.try_push(&ready) != push_result::full) [[likely]] {
+    ready_.publish();
+    home.wake_if_wanted();
+    return;
+  }
+  ready.next = nullptr;
+  (backlog_first_ == nullptr ? backlog_first_ : backlog_last_->next) = &ready;
+  backlog_last_ = &ready;
+}
+
+job* worker::search() noexcept {
+  if (!searching_ && !(searching_ = home.idle.begin_search())) {
+    return steal_from_others(true);
+  }
+  const auto until = clock::now() + home.settings.spin;
+  for (;;) {
+    if (job* const found = steal_from_others(false)) {
+      return found;
+    }
+    if (home.stopping() || home.wakes_in_sight() || home.submitted_in_sight() ||
+        earliest_timer() <= home.time.now()) {
+      return take_foreign();
+    }
+    if (clock::now() >= until) {
+      return steal_from_others(true);
+    }
+    pause_briefly();
+  }
+}
+
+// A thief leaves alone, at first, what its owner is about to run next.
+job* worker::steal_from_others(bool also_next) noexcept {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  const std::size_t count_of_workers = home.workers.size();
+  for (std::size_t i = 0; i != count_of_workers; ++i) {
+    worker& victim = *home.workers[(random_ + i) % count_of_workers];
+    if (&victim == this) {
+      continue;
+    }
+    job* found = victim.steal();
+    if (found == nullptr && also_next) {
+      found = victim.steal_next();
+    }
+    if (found != nullptr) {
+      count(counters_.steals);
+      return found;
+    }
+  }
+  return nullptr;
+}
+
+job* worker::steal() noexcept {
+  if (job* const found = forks.steal()) {
+    return found;
+  }
+  return ready_.steal();
+}
+
+bool worker::has_stealable() const noexcept { return forks.has_public() || ready_.has_public(); }
+
+bool worker::work_in_sight() const noexcept {
+  return home.stopping() || home.wakes_in_sight() || home.submitted_in_sight() ||
+         std::any_of(home.workers.begin(), home.workers.end(),
+                     [](const auto& each) { return each->has_stealable(); });
+}
+
+// Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
+job* worker::sleep() noexcept {
+  frames.flush();
+  bool all_asleep = home.idle.announce(index_, std::exchange(searching_, true));
+  if (work_in_sight() || (all_asleep && home.time.is_virtual() && home.blocked(*this))) {
+    home.idle.retract(index_);
+    return nullptr;
+  }
+  count(counters_.parks);
+  if (home.time.is_virtual()) {
+    home.idle.wait(index_, time_point::max());
+    return nullptr;
+  }
+  time_point trim_at = frames.held_bytes() > home.settings.frame_cache_bytes
+                           ? home.time.now() + idle_before_trim
+                           : time_point::max();
+  bool watching = !all_asleep && !home.watched.exchange(true, std::memory_order_relaxed);
+  job* found = nullptr;
+  while (!home.idle.wait(index_, std::min({earliest_timer(), trim_at, next_watch(watching)}))) {
+    const time_point now = home.time.now();
+    if (now >= trim_at) {
+      frames.trim(home.settings.frame_cache_bytes);
+      trim_at = time_point::max();
+    }
+    if (earliest_timer() <= now ||
+        (watching && (found = look_after_others(now)) != nullptr)) {
+      break;
+    }
+    all_asleep = home.idle.announce(index_, true);
+    if (work_in_sight()) {
+      home.idle.retract(index_);
+      break;
+    }
+    if (all_asleep && watching) {
+      watching = false;
+      home.watched.store(false, std::memory_order_relaxed);
+    }
+  }
+  if (watching) {
+    home.watched.store(false, std::memory_order_relaxed);
+  }
+  return found;
+}
+
+time_point worker::next_watch(bool watching) const noexcept {
+  return watching ? home.time.now() + watch_period : time_point::max();
+}
+
+// Others may be too busy to see to their timers, or to what they mean to run next.
+job* worker::look_after_others(time_point now) noexcept {
+  for (const auto& other : home.workers) {
+    if (other->earliest_timer() <= now) {
+      other->fire_timers(*this, now);
+    }
+  }
+  if (job* const found = ready_.steal()) {
+    return found;
+  }
+  return steal_from_others(true);
+}
+
+void worker::add_timer(time_point due, ticket wait) {
+  const absl::MutexLock lock(&timers_mutex_);
+  timers_.insert(due, wait);
+  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
+}
+
+bool worker::fire_timers(worker& here, time_point now) noexcept {
+  if (earliest_timer() > now) {
+    return false;
+  }
+  bool any = false;
+  const absl::MutexLock lock(&timers_mutex_);
+  while (const ticket due = timers_.take_due(now)) {
+    if (due.claim() == claim_result::won) {
+      here.add_ready(due.at->waiter().resumption());
+      any = true;
+    }
+  }
+  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
+  return any;
+}
+
+std::optional<time_point> worker::earliest_open_timer() noexcept {
+  const absl::MutexLock lock(&timers_mutex_);
+  const std::optional<time_point> earliest = timers_.earliest_open();
+  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
+  return earliest;
+}
+
+std::size_t worker::open_timers() const noexcept {
+  const absl::MutexLock lock(&timers_mutex_);
+  return timers_.open_count();
+}
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,90 @@
+// A worker: one thread that runs jobs, its own first, then others', and sleeps when there are none.
+//
+// Orderings
+//   W1  post_next() puts a job into next_up_, whoever takes it sees what its maker wrote.
+#pragma once
+
+#include "executor/timers.h"
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+#include <coppice/detail/worker_core.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+
+namespace coppice::inline v0::detail {
+
+// Counted by the worker alone, read by anybody at any time.
+struct worker_counters {
+  atomic<std::uint64_t> resumes{0};
+  atomic<std::uint64_t> steals{0};
+  atomic<std::uint64_t> parks{0};
+  atomic<std::uint64_t> forced_yields{0};
+  atomic<std::uint64_t> looks{0};
+};
+
+class worker final : public worker_core {
+ public:
+  // Throws std::bad_alloc.
+  worker(executor_core& home, std::size_t index);
+  ~worker();
+
+  // The thread's whole life: until the executor stops. `lowest` is the last usable address of its stack.
+  void run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept;
+
+  // Thieves. The second also takes what its owner means to run next.
+  job* steal() noexcept;
+  job* steal_next() noexcept { return take_next(); }
+  bool has_stealable() const noexcept;
+
+  // Owner. Begins a wait for the time; throws std::bad_alloc.
+  void add_timer(time_point due, ticket wait) ABSL_LOCKS_EXCLUDED(timers_mutex_);
+
+  // Any worker: resumes whoever is due, on the worker that calls. True if there was one.
+  bool fire_timers(worker& here, time_point now) noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
+  time_point earliest_timer() const noexcept { return earliest_timer_.load(std::memory_order_relaxed); }
+  std::optional<time_point> earliest_open_timer() noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
+  std::size_t open_timers() const noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
+
+  void count_forced_yield() noexcept;
+  const worker_counters& counters() const noexcept { return counters_; }
+
+ private:
+  friend class worker_core;
+  friend class executor_core;
+
+  job* find_job() noexcept;
+  job* take_local() noexcept;
+  job* take_next() noexcept;
+  job* take_foreign() noexcept;
+  job* search() noexcept;
+  job* steal_from_others(bool also_next) noexcept;
+  job* sleep() noexcept;
+  time_point next_watch(bool watching) const noexcept;
+  job* look_after_others(time_point now) noexcept;
+  bool work_in_sight() const noexcept;
+  bool others_wait() noexcept;
+  bool collect_wakes() noexcept;
+  void run_job(job& found) noexcept;
+  void add_ready(job& ready) noexcept;
+
+  const std::size_t index_;
+  deque<job> ready_;                 // Resumable jobs in order of arrival; all of it public.
+  job* backlog_first_ = nullptr;     // The worker: what found no room in ready_, for want of memory.
+  job* backlog_last_ = nullptr;      // The worker.
+  atomic<job*> next_up_{nullptr};    // The worker puts, anybody takes: made ready by the running task.
+  std::uint32_t next_up_in_a_row_ = 0;
+  std::uint32_t tick_ = 0;
+  bool others_first_ = false;        // The worker: the next job must come from outside.
+  bool searching_ = false;           // The worker: it is counted as a searcher.
+  std::uint64_t random_;             // The worker: where the next search begins.
+  worker_counters counters_;
+
+  mutable absl::Mutex timers_mutex_;
+  timer_heap timers_ ABSL_GUARDED_BY(timers_mutex_);
+  atomic<time_point> earliest_timer_{time_point::max()};  // Under the lock; anybody reads.
+};
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,124 @@
+// What code inlined into coroutines asks of its worker, where it need not be inline.
+#include "executor/executor_core.h"
+#include "executor/slots.h"
+#include "executor/worker.h"
+
+#include <coppice/detail/fork_base.h>
+#include <coppice/detail/suspension.h>
+
+#include <utility>
+
+namespace coppice::inline v0::detail {
+
+void worker_core::post(job& ready) noexcept { static_cast<worker&>(*this).add_ready(ready); }
+
+void worker_core::push(job& fresh) noexcept {
+  switch (forks.try_push(&fresh)) {
+    case push_result::kept: break;
+    case push_result::published: published(); break;
+    case push_result::full: post(fresh); break;
+  }
+}
+
+// What was up next before gives way: it has waited longer, but others may take it now.
+void worker_core::post_next(job& ready) noexcept {
+  auto& here = static_cast<worker&>(*this);
+  if (job* const displaced = here.next_up_.exchange(&ready, std::memory_order_acq_rel)) {  // W1
+    here.add_ready(*displaced);
+  }
+}
+
+void worker_core::published() noexcept { home.wake_if_wanted(); }
+
+// A fork-join computation goes from leaf to leaf and does not come back to the loop; so it looks around
+// here, and goes back if others have waited long enough.
+std::coroutine_handle<> worker_core::leave_fork(promise_base& first) noexcept {
+  auto& here = static_cast<worker&>(*this);
+  if (forks_until_look == 0 && here.others_wait()) {
+    push(first.as_job());
+    return std::noop_coroutine();
+  }
+  return stack_left() ? first.handle() : resume_from_loop(first.handle());
+}
+
+slot& worker_core::take_slot() {
+  if (free_slots_ == nullptr) {
+    free_slots_ = slot_reserve::take();
+  }
+  slot& taken = *free_slots_;
+  free_slots_ = taken.link();
+  return taken;
+}
+
+std::coroutine_handle<> worker_core::go_on(promise_base& task) noexcept {
+  if (--ready_awaits_left != 0) [[likely]] {
+    return task.handle();
+  }
+  static_cast<worker&>(*this).count_forced_yield();
+  post(task.as_job());
+  return std::noop_coroutine();
+}
+
+std::coroutine_handle<> worker_core::yield(promise_base& task) noexcept {
+  if (task.scope()->cancelled_at(now())) {
+    return stop_from_loop(task);
+  }
+  post(task.as_yielded_job());
+  return std::noop_coroutine();
+}
+
+void worker_core::add_timer(time_point due, const ticket& wait) {
+  static_cast<worker&>(*this).add_timer(due, wait);
+}
+
+time_point worker_core::time_now() const noexcept { return home.time.now(); }
+
+void worker_core::settle() noexcept {
+  for (;;) {
+    if (const std::coroutine_handle<> resumed = std::exchange(next, nullptr)) {
+      resumed.resume();
+    } else if (promise_base* const stopped = std::exchange(stopping, nullptr)) {
+      promise_base::unwind(*stopped, *this).resume();
+    } else {
+      return;
+    }
+  }
+}
+
+void suspension::resume() noexcept {
+  worker_core* const here = this_worker();
+  if (here != nullptr && &here->home == home_) {
+    here->post_next(resumption());
+  } else {
+    home_->post(resumption());
+  }
+}
+
+void promise_base::resume_yielded(job& self, worker_core& here) noexcept {
+  auto& task = static_cast<promise_base&>(self);
+  if (task.scope_->cancelled_at(here.now())) {
+    here.stopping = &task;
+  } else {
+    resume(self, here);
+  }
+}
+
+// Iterative: however deep the chain of awaits, the stack stays flat.
+std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_core& here) noexcept {
+  promise_base* ended = &innermost;
+  for (;;) {
+    const continuation after = ended->continuation_;
+    promise_base* const caller = ended->caller_;
+    receiver* const other = ended->receiver_;
+    fork_base* const fork = ended->fork_;
+    const std::uint32_t chain = ended->chain;
+    ended->handle().destroy();
+    switch (after) {
+      case continuation::caller: ended = caller; break;
+      case continuation::fork: return fork->child_stopped(here, chain);
+      case continuation::receiver: return other->stopped(here);
+    }
+  }
+}
+
+}  // namespace coppice::inline v0::detail

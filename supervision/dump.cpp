@@ -1,0 +1,178 @@
+// Listing and printing live tasks.
+#include <coppice/dump.h>
+
+#include "supervision/task_list.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/time/time.h>
+#include <coppice/error.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace coppice::inline v0 {
+
+namespace detail {
+
+namespace {
+
+std::uint64_t number(task_id id) { return static_cast<std::uint64_t>(id); }
+
+task_info info_of(const task_ref& task, time_point now) {
+  const outcome_cell& cell = handle_access::cell(task, "dump");
+  task_info info;
+  info.task = task;
+  info.id = cell.id();
+  info.parent = cell.parent();
+  info.name = cell.name();
+  info.site = cell.site();
+  info.status = cell.status();
+  info.age = now - cell.spawned_at();
+  if (const char* const what = cell.waiting_for()) {
+    info.waiting_for = what;
+  }
+  info.cancel_requested = cell.cancel_requested();
+  return info;
+}
+
+std::string json_text(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      quoted += absl::StrFormat("\\u%04x", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+std::string line_of(const task_info& task) {
+  std::string line = absl::StrCat("task ", number(task.id));
+  if (!task.name.empty()) {
+    absl::StrAppend(&line, " \"", absl::string_view(task.name), "\"");
+  }
+  const std::string_view status = to_string(task.status);
+  absl::StrAppend(&line, " ", absl::string_view(status.data(), status.size()));
+  if (!task.waiting_for.empty()) {
+    absl::StrAppend(&line, " on ", task.waiting_for);
+  }
+  absl::StrAppend(&line, ", ", absl::FormatDuration(absl::FromChrono(task.age)), " old");
+  if (task.cancel_requested) {
+    absl::StrAppend(&line, ", asked to stop");
+  }
+  if (*task.site.file != '\0') {
+    absl::StrAppend(&line, ", spawned at ", task.site.file, ":", task.site.line);
+  }
+  return line;
+}
+
+void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
+  out << "{\"tasks\":[";
+  const char* separator = "";
+  for (const task_info& task : tasks) {
+    out << separator << "\n{\"id\":" << number(task.id) << ",\"parent\":" << number(task.parent)
+        << ",\"name\":" << json_text(task.name) << ",\"scope\":" << json_text(task.scope)
+        << ",\"status\":\"" << to_string(task.status) << "\",\"age_ns\":" << task.age.count()
+        << ",\"waiting_for\":" << json_text(task.waiting_for)
+        << ",\"cancel_requested\":" << (task.cancel_requested ? "true" : "false")
+        << ",\"file\":" << json_text(task.site.file) << ",\"line\":" << task.site.line
+        << ",\"function\":" << json_text(task.site.function) << "}";
+    separator = ",";
+  }
+  out << "\n]}\n";
+}
+
+}  // namespace
+
+// Ids grow from parent to child, but not from worker to worker: children are put behind their parents.
+std::vector<task_info> tasks_of(const executor& of) {
+  std::vector<task_info> tasks;
+  const time_point now_there = of.time_now();
+  for (const task_ref& task : of.live_tasks()) {
+    tasks.push_back(info_of(task, now_there));
+  }
+  std::multimap<task_id, std::size_t> children;
+  std::map<task_id, std::size_t> places;
+  for (std::size_t i = 0; i != tasks.size(); ++i) {
+    places.emplace(tasks[i].id, i);
+  }
+  std::vector<std::size_t> open;
+  for (std::size_t i = tasks.size(); i-- != 0;) {
+    if (places.contains(tasks[i].parent)) {
+      children.emplace(tasks[i].parent, i);
+    } else {
+      open.push_back(i);
+    }
+  }
+  std::vector<task_info> ordered;
+  ordered.reserve(tasks.size());
+  while (!open.empty()) {
+    const std::size_t next = open.back();
+    open.pop_back();
+    const auto [first, last] = children.equal_range(tasks[next].id);
+    for (auto each = first; each != last; ++each) {
+      open.push_back(each->second);
+    }
+    ordered.push_back(std::move(tasks[next]));
+  }
+  return ordered;
+}
+
+void print_tasks(std::ostream& out, const std::vector<task_info>& tasks, dump_format format) {
+  if (format == dump_format::json) {
+    print_json(out, tasks);
+    return;
+  }
+  std::map<task_id, std::size_t> depths;
+  for (const task_info& task : tasks) {
+    const auto parent = depths.find(task.parent);
+    const std::size_t depth = parent == depths.end() ? 0 : parent->second + 1;
+    depths.emplace(task.id, depth);
+    out << std::string(2 * depth, ' ') << line_of(task) << '\n';
+  }
+  if (tasks.empty()) {
+    out << "no live task\n";
+  }
+}
+
+std::vector<stuck_child> stuck_tasks(const executor& of) {
+  std::vector<stuck_child> stuck;
+  for (task_info& task : tasks_of(of)) {
+    stuck.push_back({task.task, std::move(task.name), task.site,
+                     task.waiting_for.empty() ? "running" : std::move(task.waiting_for)});
+  }
+  return stuck;
+}
+
+void print_stuck(const executor& of) noexcept {
+  try {
+    std::ostringstream block;
+    const std::vector<task_info> tasks = tasks_of(of);
+    block << "coppice: shutdown waits for " << tasks.size()
+          << " task(s) that were asked to stop and are still there:\n";
+    print_tasks(block, tasks, dump_format::text);
+    std::fputs(block.str().c_str(), stderr);
+  } catch (...) {
+    std::fputs("coppice: shutdown waits for tasks that were asked to stop and are still there\n", stderr);
+  }
+}
+
+}  // namespace detail
+
+std::vector<task_info> all_tasks() { return detail::tasks_of(detail::current_executor("all_tasks()")); }
+
+void dump_tasks(std::ostream& out, dump_format format) {
+  detail::print_tasks(out, detail::tasks_of(detail::current_executor("dump_tasks()")), format);
+}
+
+}  // namespace coppice::inline v0

@@ -1,0 +1,36 @@
+// The live tasks, as a snapshot or as text.
+#pragma once
+
+#include <coppice/clock.h>
+#include <coppice/detail/export.h>
+#include <coppice/site.h>
+#include <coppice/task.h>
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace coppice::inline v0 {
+
+enum class dump_format { text, json };
+
+// One live task as it was when looked at. Tasks are what has a handle; inline awaits are frames of theirs.
+struct task_info {
+  task_ref task;
+  task_id id = task_id::none;
+  task_id parent = task_id::none;
+  std::string name;
+  std::string scope;  // The scope it was spawned into.
+  source_site site;
+  task_status status = task_status::pending;
+  duration age{};
+  std::string waiting_for;  // "sleep", "task", ...; empty unless suspended.
+  bool cancel_requested = false;
+};
+
+// Every live task of the current task's runtime, parents before children; no worker is stopped. usage_error
+// outside a task: use the members of runtime, which any thread may call.
+COPPICE_EXPORT std::vector<task_info> all_tasks();
+COPPICE_EXPORT void dump_tasks(std::ostream& out, dump_format format = dump_format::text);
+
+}  // namespace coppice::inline v0

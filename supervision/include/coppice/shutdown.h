@@ -1,0 +1,46 @@
+// How a shutdown goes, and what it found.
+#pragma once
+
+#include <coppice/clock.h>
+#include <coppice/site.h>
+#include <coppice/task.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coppice::inline v0 {
+
+// What to do with a task that is still there after its grace. A live frame is never freed.
+enum class on_stuck {
+  wait,           // Go on waiting.
+  leave_to_root,  // Return; the runtime's destructor will wait for it.
+  terminate,      // End the process with a dump.
+};
+
+// Stop intake at once; let tasks finish for `drain`; cancel; after `grace` more, report the stuck and do as
+// told.
+struct shutdown_options {
+  std::optional<duration> drain = {};  // Empty: none.
+  std::optional<duration> grace = {};  // Empty: options.shutdown_timeout.
+  std::optional<on_stuck> stuck = {};  // Empty: wait.
+};
+
+struct stuck_child {
+  task_ref task;
+  std::string name;
+  source_site site;
+  std::string waiting_for;  // "running" if it is in CPU code or a blocking call.
+};
+
+struct shutdown_report {
+  std::size_t finished = 0;  // Ended by themselves while draining.
+  std::size_t cancelled = 0;
+  std::size_t failed = 0;
+  std::vector<stuck_child> stuck;
+
+  explicit operator bool() const noexcept { return stuck.empty(); }
+};
+
+}  // namespace coppice::inline v0

@@ -1,0 +1,189 @@
+// The runtime: an executor whose tasks are shut down in order.
+#include "supervision/runtime_state.h"
+#include "supervision/task_list.h"
+
+#include <coppice/error.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace coppice::inline v0 {
+
+namespace detail {
+
+runtime_state::runtime_state(const options& from, const test_setup* setup)
+    : beneath(from, setup) {
+  request.state = this;
+  request.run = [](job& self, worker_core&) noexcept {
+    executor& tasks = static_cast<request_job&>(self).state->beneath;
+    tasks.close();
+    tasks.cancel_all(reason_access::immortal(cancel_kind::shutdown));
+  };
+}
+
+void runtime_state::begin_main() {
+  const absl::MutexLock lock(&mutex_);
+  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !emptying_; };
+  mutex_.Await(absl::Condition(&settled));
+  ++mains_;
+}
+
+void runtime_state::end_main() noexcept {
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (--mains_ != 0) {
+      return;
+    }
+    emptying_ = true;
+  }
+  cancel_and_wait();
+  const absl::MutexLock lock(&mutex_);
+  emptying_ = false;
+}
+
+// Those that do not end are named once, and waited for: a live frame is never freed.
+void runtime_state::cancel_and_wait() noexcept {
+  beneath.cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
+  if (!beneath.wait_until_idle(*beneath.effective_options().shutdown_timeout)) {
+    print_stuck(beneath);
+    beneath.wait_until_idle();
+  }
+  beneath.cancel_no_more();
+}
+
+shutdown_report runtime_state::shutdown(const shutdown_options& how) {
+  const absl::MutexLock lock(&shutdown_mutex_);
+  shutdown_report report;
+  beneath.close();
+  const task_counts before = beneath.counts();
+  beneath.wait_until_idle(how.drain.value_or(duration::zero()));
+  const task_counts drained = beneath.counts();
+  beneath.cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
+  if (!beneath.wait_until_idle(how.grace.value_or(*beneath.effective_options().shutdown_timeout))) {
+    report.stuck = stuck_tasks(beneath);
+    switch (how.stuck.value_or(on_stuck::wait)) {
+      case on_stuck::leave_to_root: break;
+      case on_stuck::terminate: print_stuck(beneath); std::terminate();
+      case on_stuck::wait:
+        print_stuck(beneath);
+        beneath.wait_until_idle();
+    }
+  }
+  const task_counts after = beneath.counts();
+  report.finished = drained.completed - before.completed;
+  report.cancelled = after.cancelled - before.cancelled;
+  report.failed = after.failed - before.failed;
+  return report;
+}
+
+void runtime_state::request_shutdown() noexcept {
+  if (!requested.exchange(true, std::memory_order_relaxed)) {
+    beneath.post(request);
+  }
+}
+
+void runtime_state_deleter::operator()(runtime_state* state) const noexcept { delete state; }
+
+}  // namespace detail
+
+runtime::runtime(const options& from, const detail::test_setup* setup, int major, int minor, int patch) {
+  detail::require_version(major, minor, patch);
+  state_.reset(new detail::runtime_state(from, setup));
+}
+
+runtime::~runtime() {
+  if (!state_->beneath.forked() && !state_->beneath.on_own_worker()) {
+    shutdown();
+  }
+}
+
+executor& runtime::beneath() const noexcept { return state_->beneath; }
+
+std::vector<task_info> runtime::all_tasks() const { return detail::tasks_of(state_->beneath); }
+
+void runtime::dump_tasks(std::ostream& out, dump_format format) const {
+  detail::print_tasks(out, all_tasks(), format);
+}
+
+error_handler runtime::set_error_handler(error_handler handler) {
+  return state_->beneath.set_error_handler(std::move(handler));
+}
+
+shutdown_report runtime::shutdown(const shutdown_options& options) {
+  if (detail::this_worker() != nullptr) {
+    throw usage_error("shutdown() on a worker: it would wait for the task that calls it; use "
+                      "request_shutdown(), or call it from a plain thread");
+  }
+  return state_->shutdown(options);
+}
+
+void runtime::request_shutdown() noexcept { state_->request_shutdown(); }
+unsigned runtime::workers() const noexcept { return state_->beneath.workers(); }
+
+const coppice::options& runtime::effective_options() const noexcept {
+  return state_->beneath.effective_options();
+}
+
+detail::task_keeper& runtime::task_keeper_of() const {
+  return detail::spawn_access::keeper(state_->beneath);
+}
+
+runtime::main_call::main_call(const runtime& on) : state_(*on.state_) {
+  if (detail::this_worker() == nullptr) {  // On a worker the executor refuses.
+    state_.begin_main();
+  }
+}
+
+runtime::main_call::~main_call() {
+  if (detail::this_worker() == nullptr) {
+    state_.end_main();
+  }
+}
+
+namespace detail {
+
+namespace {
+
+// The runtime that signals shut down, and what they did before. A handler may only touch what is lock-free.
+std::atomic<runtime*> signalled{nullptr};
+struct sigaction interrupt_before, terminate_before;
+
+}  // namespace
+
+signals_to_shutdown::signals_to_shutdown(runtime& rt) {
+  signalled.store(&rt, std::memory_order_relaxed);
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    if (runtime* const rt_now = signalled.load(std::memory_order_relaxed)) {
+      rt_now->request_shutdown();
+    }
+  };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // The second one kills.
+  sigaction(SIGINT, &action, &interrupt_before);
+  sigaction(SIGTERM, &action, &terminate_before);
+}
+
+signals_to_shutdown::~signals_to_shutdown() {
+  sigaction(SIGINT, &interrupt_before, nullptr);
+  sigaction(SIGTERM, &terminate_before, nullptr);
+  signalled.store(nullptr, std::memory_order_relaxed);
+}
+
+int exit_status_of_failure() noexcept {
+  try {
+    throw;
+  } catch (const task_cancelled& stopped) {
+    std::fprintf(stderr, "coppice: %s\n", stopped.what());
+    return 130;
+  } catch (...) {
+    default_error_handler({error_origin::child, error_entry(std::current_exception()), {}, {}});
+    return 1;
+  }
+}
+
+}  // namespace detail
+}  // namespace coppice::inline v0
