@@ -56,13 +56,13 @@ std::vector<row> all_rows() {
   return rows;
 }
 
-struct session {
+struct suite {
   bench::forkjoin_table table;
   bench::progress progress;
   bool failed = false;
 };
 
-void run(benchmark::State& state, const row& one, session& all) {
+void run(benchmark::State& state, const row& one, suite& all) {
   all.progress.step(one.name());
   for (auto _ : state) {
     try {
@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
 
   const std::vector<row> rows = all_rows();
   const std::size_t repetitions = given.quick ? 1 : 5;
-  session all = {{}, bench::progress(given.ours_only ? rows.size() * repetitions : 0)};
+  suite all = {{}, bench::progress(given.ours_only ? rows.size() * repetitions : 0)};
   for (const row& one : rows) {
     benchmark::RegisterBenchmark(one.name().c_str(),
                                  [&one, &all](benchmark::State& state) { run(state, one, all); })

@@ -3,6 +3,12 @@
 
 namespace coppice::inline v0::detail {
 
+namespace {
+
+atomic<std::size_t> live_executors{0};  // Constructor and destructor.
+
+}  // namespace
+
 executor_core::executor_core(const core_settings& from, time_source& clock_of_timers,
                              executor_state& owned_by, task_keeper& root_of_tasks)
     : idle(from.workers),
@@ -13,11 +19,24 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
   for (std::size_t i = 0; i != from.workers; ++i) {
     workers.push_back(std::make_unique<worker>(*this, i));
   }
+  if (time.is_virtual()) {
+    still = std::make_unique<standstill>(*this, from.autojump, from.patience);
+  }
+  live_executors.fetch_add(1, std::memory_order_relaxed);
 }
 
-executor_core::~executor_core() = default;
+executor_core::~executor_core() { live_executors.fetch_sub(1, std::memory_order_relaxed); }
+
+std::size_t executor_core::live() noexcept { return live_executors.load(std::memory_order_relaxed); }
 
 void executor_core::post(job& ready) noexcept {
+  if (settings.ordered()) [[unlikely]] {
+    worker_core* const here = this_worker();
+    if (here != nullptr && &here->home == this) {
+      here->post(ready);
+      return;
+    }
+  }
   ready.next = wakes_.load(std::memory_order_relaxed);
   while (!wakes_.compare_exchange_weak(ready.next, &ready, std::memory_order_seq_cst,  // X1 P1
                                        std::memory_order_relaxed)) {
@@ -26,6 +45,10 @@ void executor_core::post(job& ready) noexcept {
 }
 
 void executor_core::submit(job& fresh) noexcept {
+  if (settings.ordered()) [[unlikely]] {
+    post(fresh);  // All that comes from outside comes in one line.
+    return;
+  }
   try {
     submitted_.push(&fresh);
   } catch (const std::bad_alloc&) {
@@ -42,25 +65,6 @@ job* executor_core::take_submitted() noexcept {
     submitted_count_.fetch_sub(1, std::memory_order_seq_cst);  // X2
   }
   return found;
-}
-
-bool executor_core::blocked(worker& here) noexcept {
-  std::optional<time_point> earliest;
-  for (const auto& each : workers) {
-    const std::optional<time_point> due = each->earliest_open_timer();
-    if (due && (!earliest || *due < *earliest)) {
-      earliest = due;
-    }
-  }
-  if (!earliest) {
-    return false;
-  }
-  time.advance_to(*earliest);
-  bool any = false;
-  for (const auto& each : workers) {
-    any = each->fire_timers(here, *earliest) || any;
-  }
-  return any;
 }
 
 void executor_core::stop() noexcept {

@@ -16,6 +16,7 @@
 
 #include <coppice/detail/cancel_node.h>
 #include <coppice/detail/job.h>
+#include <coppice/detail/standstill.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,10 @@ struct core_settings {
   std::optional<std::uint64_t> seed = {};  // One worker: the order of jobs is drawn from it.
   bool shuffle = true;                     // With a seed: false takes them in order of arrival.
   bool autojump = true;                    // Virtual time moves by itself when all workers sleep.
+  duration patience{};                     // See standstill.h.
+
+  // Does a seed, or arrival, decide what runs next, and not where it was queued?
+  bool ordered() const noexcept { return seed && workers == 1; }
 };
 
 class executor_core {
@@ -72,8 +77,21 @@ class executor_core {
     }
   }
 
-  // Virtual time only: every worker sleeps. True if time was moved on and somebody has work now.
-  bool blocked(worker& here) noexcept;
+  // Something outside has begun that will post a job, so that waiting for it is no deadlock; or it has done
+  // so. Any thread.
+  void begin_outside() noexcept {
+    if (still != nullptr) {
+      still->expect_from_outside(1);
+    }
+  }
+  void end_outside() noexcept {
+    if (still != nullptr) {
+      still->expect_from_outside(-1);
+    }
+  }
+
+  // How many there are in the process.
+  static std::size_t live() noexcept;
 
   // The workers leave their loops. Only when no task is left.
   void stop() noexcept;
@@ -86,6 +104,7 @@ class executor_core {
   executor_state& owner;
   task_keeper& root;  // Of what the free spawn() starts.
   atomic<bool> watched{false};  // A sleeper wakes now and then to look after busy workers.
+  std::unique_ptr<standstill> still;  // Null unless time is virtual. Constant.
 
  private:
   friend class worker;

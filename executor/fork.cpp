@@ -1,7 +1,25 @@
 // The ways a fork ends that are not the common one: stolen, failed, stopped.
 #include <coppice/detail/fork_base.h>
 
+#include "executor/executor_state.h"
+
+#include <coppice/detail/outcome_cell.h>
+#include <coppice/report.h>
+
 namespace coppice::inline v0::detail {
+
+namespace {
+
+// A failure that came too late to be thrown.
+void report_suppressed(std::exception_ptr error, worker_core& here) noexcept {
+  const outcome_cell* const task = here.scope != nullptr ? here.scope->task() : nullptr;
+  error_entry entry = task == nullptr
+                          ? error_entry(std::move(error))
+                          : make_entry(std::move(error), task->id(), task->name(), task->site(), {}, {}, {});
+  here.home.owner.report({error_origin::suppressed, std::move(entry), {}, {}});
+}
+
+}  // namespace
 
 void fork_base::start_stolen(job& self, worker_core& here) noexcept {
   auto& fork = static_cast<fork_base&>(self);
@@ -23,7 +41,7 @@ void fork_base::child_failed(failure_slot& failure) noexcept {
   do {
     failure.earlier(newest);
   } while (!failures_.compare_exchange_weak(newest, &failure, std::memory_order_relaxed));
-  word_.fetch_or(failed_bit, std::memory_order_relaxed);
+  mark_failed();
 }
 
 std::coroutine_handle<> fork_base::child_stopped(worker_core& here, std::uint32_t chain) noexcept {
@@ -40,16 +58,22 @@ std::coroutine_handle<> fork_base::finish_stopped(worker_core& here, std::uint64
   return here.stop_from_loop(*parent_);
 }
 
-failure_slot* fork_base::take_failures() noexcept {
-  failure_slot* newest = failures_.exchange(nullptr, std::memory_order_relaxed);
-  failure_slot* oldest = nullptr;
-  while (newest != nullptr) {
-    failure_slot* const earlier = newest->earlier();
-    newest->earlier(oldest);
-    oldest = newest;
-    newest = earlier;
+// The list has the latest first.
+void fork_base::throw_first_failure() {
+  failure_slot* each = failures_.exchange(nullptr, std::memory_order_relaxed);
+  while (failure_slot* const earlier = each->earlier()) {
+    report_suppressed(each->take_failure(), *this_worker());
+    each = earlier;
   }
-  return oldest;
+  std::rethrow_exception(each->take_failure());
+}
+
+void fork_each_base::child_failed(std::exception_ptr error, worker_core& here) noexcept {
+  if (mark_failed()) {
+    failure_ = std::move(error);
+  } else {
+    report_suppressed(std::move(error), here);
+  }
 }
 
 }  // namespace coppice::inline v0::detail

@@ -72,6 +72,7 @@ bool parking::wake_one() noexcept {
 }
 
 void parking::wake_all() noexcept {
+  static_cast<void>(word_.load(std::memory_order_seq_cst));  // P1
   for (std::size_t i = 0; i != count_; ++i) {
     if (rouse(beds_[i])) {
       futex(beds_[i].asleep, FUTEX_WAKE_BITSET, 1, nullptr);

@@ -29,7 +29,7 @@ class time_source {
 
  private:
   const bool virtual_;
-  atomic<time_point> now_{beginning};  // Whoever advances it, under the executor's lock.
+  atomic<time_point> now_{beginning};  // A worker at a standstill, under its lock.
 };
 
 }  // namespace coppice::inline v0::detail

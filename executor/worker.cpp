@@ -49,7 +49,12 @@ void count(atomic<std::uint64_t>& counter) noexcept {
 worker::worker(executor_core& owner, std::size_t index)
     : worker_core(owner, owner.epoch_, frame_cache::acquire()),
       index_(index),
-      random_(0x9e37'79b9'7f4a'7c15ULL * (index + 1)) {}
+      random_(0x9e37'79b9'7f4a'7c15ULL * (index + 1)) {
+  if (owner.settings.ordered()) {
+    bag_ = std::make_unique<job_bag>(*owner.settings.seed, owner.settings.shuffle);
+    forks_until_look = 1;  // Each fork is a choice.
+  }
+}
 
 worker::~worker() {
   slot_reserve::give_back(std::exchange(free_slots_, nullptr));
@@ -59,7 +64,7 @@ worker::~worker() {
 void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
   stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, 64 * 1024);
   current_worker = this;
-  while (job* const found = find_job()) {
+  while (job* const found = bag_ == nullptr ? find_job() : draw_job()) {
     run_job(*found);
   }
   frames.flush();
@@ -100,6 +105,52 @@ job* worker::find_job() noexcept {
     }
   }
   return found;
+}
+
+// What there was no memory to bag is run in plain order.
+job* worker::draw_job() noexcept {
+  for (;;) {
+    fill_bag();
+    job* found = bag_->draw();
+    if (found == nullptr && (found = take_local()) == nullptr && (found = take_foreign()) == nullptr) {
+      if (home.stopping()) {
+        return nullptr;
+      }
+      found = sleep();
+      if (std::exchange(searching_, false)) {
+        static_cast<void>(home.idle.end_search());
+      }
+    }
+    if (found != nullptr) {
+      return found;
+    }
+  }
+}
+
+// In the order in which they became runnable.
+void worker::fill_bag() noexcept {
+  bag_forks(0);
+  while (bag_->make_room()) {
+    job* const found = ready_.steal();
+    if (found == nullptr || !bag_->add(*found)) {
+      break;
+    }
+  }
+  if (earliest_timer() != time_point::max()) {
+    fire_timers(*this, home.time.now());
+  }
+  collect_wakes();
+}
+
+// The oldest first; leaves the `keep` newest.
+void worker::bag_forks(std::size_t keep) noexcept {
+  static_cast<void>(forks.publish());
+  while (forks.size() > keep && bag_->make_room()) {
+    job* const found = forks.steal();
+    if (found == nullptr || !bag_->add(*found)) {
+      break;
+    }
+  }
 }
 
 job* worker::take_local() noexcept {
@@ -174,7 +225,7 @@ bool worker::collect_wakes() noexcept {
 // Called from the fork path every few microseconds.
 bool worker::others_wait() noexcept {
   count(counters_.looks);
-  forks_until_look = forks_between_looks;
+  forks_until_look = bag_ == nullptr ? forks_between_looks : 1;
   if (earliest_timer() != time_point::max()) {
     fire_timers(*this, home.time.now());
   }
@@ -187,6 +238,12 @@ bool worker::others_wait() noexcept {
 }
 
 void worker::add_ready(job& ready) noexcept {
+  if (bag_ != nullptr) [[unlikely]] {
+    bag_forks(0);
+    if (bag_->add(ready)) {
+      return;
+    }
+  }
   if (backlog_first_ == nullptr && ready_.try_push(&ready) != push_result::full) [[likely]] {
     ready_.publish();
     home.wake_if_wanted();
@@ -258,16 +315,17 @@ bool worker::work_in_sight() const noexcept {
 // Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
 job* worker::sleep() noexcept {
   frames.flush();
+  if (home.still != nullptr) {
+    count(counters_.parks);
+    home.still->rest(*this, index_, std::exchange(searching_, true));
+    return nullptr;
+  }
   bool all_asleep = home.idle.announce(index_, std::exchange(searching_, true));
-  if (work_in_sight() || (all_asleep && home.time.is_virtual() && home.blocked(*this))) {
+  if (work_in_sight()) {
     home.idle.retract(index_);
     return nullptr;
   }
   count(counters_.parks);
-  if (home.time.is_virtual()) {
-    home.idle.wait(index_, time_point::max());
-    return nullptr;
-  }
   time_point trim_at = frames.held_bytes() > home.settings.frame_cache_bytes
                            ? home.time.now() + idle_before_trim
                            : time_point::max();
@@ -317,6 +375,9 @@ job* worker::look_after_others(time_point now) noexcept {
 }
 
 void worker::add_timer(time_point due, ticket wait) {
+  if (due == time_point::max()) {
+    return;  // Never.
+  }
   const absl::MutexLock lock(&timers_mutex_);
   timers_.insert(due, wait);
   earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);

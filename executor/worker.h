@@ -4,6 +4,7 @@
 //   W1  post_next() puts a job into next_up_, whoever takes it sees what its maker wrote.
 #pragma once
 
+#include "executor/job_bag.h"
 #include "executor/timers.h"
 
 #include <absl/base/thread_annotations.h>
@@ -12,7 +13,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <random>
+#include <memory>
+#include <optional>
 
 namespace coppice::inline v0::detail {
 
@@ -54,8 +56,12 @@ class worker final : public worker_core {
  private:
   friend class worker_core;
   friend class executor_core;
+  friend class standstill;
 
   job* find_job() noexcept;
+  job* draw_job() noexcept;
+  void fill_bag() noexcept;
+  void bag_forks(std::size_t keep) noexcept;
   job* take_local() noexcept;
   job* take_next() noexcept;
   job* take_foreign() noexcept;
@@ -81,6 +87,7 @@ class worker final : public worker_core {
   bool searching_ = false;           // The worker: it is counted as a searcher.
   std::uint64_t random_;             // The worker: where the next search begins.
   worker_counters counters_;
+  std::unique_ptr<job_bag> bag_;     // The worker: what is queued, if a seed decides its order; else null.
 
   mutable absl::Mutex timers_mutex_;
   timer_heap timers_ ABSL_GUARDED_BY(timers_mutex_);

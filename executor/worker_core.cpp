@@ -13,6 +13,10 @@ namespace coppice::inline v0::detail {
 void worker_core::post(job& ready) noexcept { static_cast<worker&>(*this).add_ready(ready); }
 
 void worker_core::push(job& fresh) noexcept {
+  if (static_cast<worker&>(*this).bag_ != nullptr) [[unlikely]] {
+    post(fresh);
+    return;
+  }
   switch (forks.try_push(&fresh)) {
     case push_result::kept: break;
     case push_result::published: published(); break;
@@ -23,22 +27,51 @@ void worker_core::push(job& fresh) noexcept {
 // What was up next before gives way: it has waited longer, but others may take it now.
 void worker_core::post_next(job& ready) noexcept {
   auto& here = static_cast<worker&>(*this);
+  if (here.bag_ != nullptr) [[unlikely]] {
+    post(ready);
+    return;
+  }
   if (job* const displaced = here.next_up_.exchange(&ready, std::memory_order_acq_rel)) {  // W1
     here.add_ready(*displaced);
   }
 }
 
-void worker_core::published() noexcept { home.wake_if_wanted(); }
+// Where a seed decides, no child may just follow the one before it.
+void worker_core::published() noexcept {
+  auto& here = static_cast<worker&>(*this);
+  if (here.bag_ != nullptr && here.bag_->shuffles()) [[unlikely]] {
+    here.bag_forks(0);
+  }
+  home.wake_if_wanted();
+}
 
 // A fork-join computation goes from leaf to leaf and does not come back to the loop; so it looks around
 // here, and goes back if others have waited long enough.
 std::coroutine_handle<> worker_core::leave_fork(promise_base& first) noexcept {
   auto& here = static_cast<worker&>(*this);
+  if (here.bag_ != nullptr) [[unlikely]] {
+    // The rest of the fork has just been queued, but comes after its first child.
+    forks_until_look = 1;
+    here.bag_forks(1);
+    if (here.bag_->add(first.as_job())) {
+      return std::noop_coroutine();
+    }
+  }
   if (forks_until_look == 0 && here.others_wait()) {
     push(first.as_job());
     return std::noop_coroutine();
   }
   return stack_left() ? first.handle() : resume_from_loop(first.handle());
+}
+
+// The fork itself is the job that starts its first child; the loop then comes back to it, after the others.
+std::coroutine_handle<> worker_core::leave_fork(fork_each_base& fork) noexcept {
+  auto& here = static_cast<worker&>(*this);
+  if (forks_until_look == 0) {
+    here.others_wait();
+  }
+  push(fork);
+  return std::noop_coroutine();
 }
 
 slot& worker_core::take_slot() {
@@ -115,7 +148,8 @@ std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_cor
     ended->handle().destroy();
     switch (after) {
       case continuation::caller: ended = caller; break;
-      case continuation::fork: return fork->child_stopped(here, chain);
+      case continuation::fork:
+      case continuation::fork_each: return fork->child_stopped(here, chain);
       case continuation::receiver: return other->stopped(here);
     }
   }

@@ -149,7 +149,7 @@ namespace detail {
 namespace {
 
 // The runtime that signals shut down, and what they did before. A handler may only touch what is lock-free.
-std::atomic<runtime*> signalled{nullptr};
+atomic<runtime*> signalled{nullptr};
 struct sigaction interrupt_before, terminate_before;
 
 }  // namespace

@@ -7,13 +7,10 @@
 #include <coppice/executor.h>
 #include <coppice/runtime.h>
 
-#include <atomic>
 #include <cstddef>
 
 namespace coppice::inline v0::detail {
 
-// Orderings
-//   R1  request() is the only one to queue the job: who finds the mark unset sets it.
 class runtime_state {
  public:
   runtime_state(const options& from, const test_setup* setup);
@@ -29,7 +26,7 @@ class runtime_state {
   };
 
   request_job request;
-  detail::atomic<bool> requested{false};
+  atomic<bool> requested{false};  // Whoever asks first, and then queues the job.
   executor beneath;  // Last: its tasks use all the others.
 
  private:

@@ -62,18 +62,11 @@ TEST(Deque, IsEmptyAtFirst) {
   expect_empty(items);
 }
 
-TEST(Deque, ShowsTheFirstItem) {
+TEST(Deque, ShowsTheFirstItemAndKeepsTheNext) {
   deque<item> items;
   EXPECT_TRUE(items.push(&storage[0]));
   EXPECT_TRUE(items.has_public());
-  EXPECT_EQ(items.size(), 1u);
-}
-
-TEST(Deque, KeepsFurtherItemsFromThieves) {
-  deque<item> items;
-  EXPECT_TRUE(items.push(&storage[0]));
-  EXPECT_FALSE(items.push(&storage[1]));
-  EXPECT_FALSE(items.push(&storage[2]));
+  push_private(items, 1, 3);
   expect_stolen(items, 0, 1);
   EXPECT_EQ(items.steal(), nullptr);
   EXPECT_FALSE(items.has_public());
@@ -126,7 +119,7 @@ TEST(Deque, OwnerPopsThePublicItemsToo) {
   for (int n = 1; n != 40; ++n) {
     deque<item> items(64);
     push_public(items, n);
-    for (std::size_t i = static_cast<std::size_t>(n); i-- != 0;) {
+    for (auto i = static_cast<std::size_t>(n); i-- != 0;) {
       EXPECT_EQ(items.pop(), &storage[i]);
       EXPECT_EQ(items.size(), i);
     }
@@ -243,7 +236,7 @@ TEST(Deque, PopWithAnOldViewOfThievesTakesOnlyWhatTheyLeft) {
       halved_deque items;
       push_public(items, n);
       expect_stolen(items, 0, stolen);
-      const std::size_t last = static_cast<std::size_t>(n - 1);
+      const auto last = static_cast<std::size_t>(n - 1);
       EXPECT_EQ(items.pop_public(0), stolen == n ? nullptr : &storage[last]);
       if (stolen < n - 1) {
         EXPECT_TRUE(items.has_public());

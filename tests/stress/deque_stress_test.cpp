@@ -61,7 +61,7 @@ class thieves {
   std::vector<std::jthread> threads_;
 };
 
-// Pushes each item of a storage once, pops what it finds, and remembers what it must still find: the
+// Pushes each item of a storage once, pops what it finds, and remembers what it must still find:
 // thieves take the oldest, so if the newest is gone, everything is.
 class owner {
  public:
@@ -165,6 +165,15 @@ TEST(DequeStress, TheLastItemsAreTakenExactlyOnce) {
   const auto some_rounds = static_cast<unsigned>(rounds(200, 8));
   for (unsigned round = 0; round != some_rounds && !HasFailure(); ++round) {
     take_every_item_once(200'000, 8, 1, 1 + round % 8, round);
+  }
+}
+
+// Thieves still read a ring when its owner has made a larger one. AddressSanitizer sees it if the
+// smaller is gone by then.
+TEST(DequeStress, ThievesMayReadARingThatIsOutgrown) {
+  const auto some_rounds = static_cast<unsigned>(rounds(10'000, 200));
+  for (unsigned round = 0; round != some_rounds && !HasFailure(); ++round) {
+    take_every_item_once(600, 1, 2, 300, round);
   }
 }
 

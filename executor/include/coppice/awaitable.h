@@ -2,20 +2,13 @@
 #pragma once
 
 #include <coppice/clock.h>
+#include <coppice/detail/await_suspend.h>
 
 #include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-
-// A compiler that inlines await_suspend before it splits the coroutine may keep its locals in the frame,
-// which another thread can have destroyed by then (LLVM 65018, mended in clang 18).
-#if defined(__clang__) && __clang_major__ < 18
-#define COPPICE_AWAIT_SUSPEND __attribute__((noinline))
-#else
-#define COPPICE_AWAIT_SUSPEND
-#endif
 
 namespace coppice::inline v0 {
 

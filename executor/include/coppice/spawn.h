@@ -42,7 +42,7 @@ class started_task {
 
   promise_base* begin(receiver& to, cancel_node* node, result_slot<T>& result) noexcept {
     promise_base& started = task_access::release(task_);
-    started.continue_with(to, node, result);
+    started.continue_with(to, node, result.place_of_value());
     return &started;
   }
 
@@ -72,7 +72,7 @@ class started_call {
     if constexpr (std::is_same_v<result_type, task<T>>) {
       task<T> made = call();
       promise_base& started = task_access::release(made);
-      started.continue_with(to, node, result);
+      started.continue_with(to, node, result.place_of_value());
       return &started;
     } else if constexpr (std::is_void_v<T>) {
       call();

@@ -37,7 +37,7 @@ class inline_await {
       std::coroutine_handle<Promise> caller) noexcept {
     const std::coroutine_handle<promise<T>> child = std::exchange(child_, nullptr);
     result_.reset();
-    child.promise().continue_with(caller.promise(), result_);
+    child.promise().continue_with(caller.promise(), result_.place_of_value());
     worker_core& here = *current_worker;
     return here.stack_left() ? child : here.resume_from_loop(child);
   }

@@ -18,8 +18,8 @@
 // push() and pop() need, and they come out 0.4 ns faster for it, a third.
 //
 // Invariants
-//   I1  top_ only grows, and whoever moves it from i to i + 1 owns item i. While item i is public
-//       nobody takes it otherwise, the owner not either.
+//   I1  top_ only grows, and whoever moves it from i to i + 1 owns item i. The oldest public item
+//       is taken in no other way, by the owner neither.
 //   I2  Only the owner writes split_, ring_, the slots and everything below them.
 //   I3  As the owner leaves them, top_ <= split_ <= bottom() <= limit_ <= top_ + capacity: a slot
 //       still to be taken is never overwritten. border_ is split_.
@@ -35,13 +35,15 @@
 //       newer than the one the owner reads afterwards, t, and can claim nothing beyond item t. The
 //       owner keeps what lies beyond t, and leaves t public or claims it like a thief.
 //   D3  claim() moves top_, make_room() reads it: a slot is reused only after its thief has read
-//       it. And look() reads it: a thief's view of split_ is no older than that of the thief before.
+//       it. And look() reads it: a thief's view of split_ is no older than its predecessor's.
 //   D4  adopt() publishes ring_, look() reads it: a thief never sees a ring half copied.
-//   D5  publish() writes split_, then its caller reads who is asleep; a thief that goes to sleep
-//       says so by a seq_cst read-modify-write, then calls has_public(). One sees the other.
+//   D5  publish() writes split_, or take_back() has, and then the owner reads who is asleep; a
+//       thief that goes to sleep says so by a seq_cst read-modify-write, then calls has_public().
+//       All four have a place in one total order, so one of the two sees the other.
 #pragma once
 
 #include <coppice/detail/atomic.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -53,7 +55,7 @@
 
 namespace coppice::inline v0::detail {
 
-enum class push_result {
+enum class push_result : std::uint8_t {
   kept,       // In the private part.
   published,  // In the public part, as is everything older: a thief has to be awake.
   full,       // Nowhere: there was no memory to grow.
@@ -291,7 +293,7 @@ class deque {
     const index end = bottom();
     if (limit_ - end < n) {
       const index top = top_.load(std::memory_order_acquire);  // D3
-      const std::size_t used = static_cast<std::size_t>(end - top);
+      const auto used = static_cast<std::size_t>(end - top);
       if (newest_->capacity() - used < n) {
         grow(top, end, n);
       }
@@ -310,7 +312,7 @@ class deque {
   }
 
   void grow(index top, index end, std::size_t n) {
-    const std::size_t used = static_cast<std::size_t>(end - top);
+    const auto used = static_cast<std::size_t>(end - top);
     if (n > max_capacity - used) {
       throw std::bad_alloc();
     }

@@ -15,6 +15,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 
 namespace coppice::inline v0::detail {
 
@@ -64,10 +65,9 @@ class COPPICE_EXPORT fork_base : public job {
   // Something other than values to deliver?
   bool troubled() const noexcept { return (word_.load(std::memory_order_relaxed) & ~pending_mask) != 0; }
 
-  // The failures in the order of their arrival; the list is taken.
-  failure_slot* take_failures() noexcept;
+  // Throws the first failure to arrive; the others are reported.
+  [[noreturn]] void throw_first_failure();
 
- private:
   static constexpr std::uint64_t pending_mask = 0xffff'ffff;
   static constexpr std::uint64_t failed_bit = std::uint64_t{1} << 32;
   static constexpr std::uint64_t stopped_bit = std::uint64_t{1} << 33;
@@ -81,6 +81,14 @@ class COPPICE_EXPORT fork_base : public job {
     here.scope = parent_->scope();
     return parent_->handle();
   }
+
+  // Marks the fork as failed. True for the first.
+  bool mark_failed() noexcept {
+    return (word_.fetch_or(failed_bit, std::memory_order_relaxed) & failed_bit) == 0;
+  }
+  bool failed() const noexcept { return (word_.load(std::memory_order_relaxed) & failed_bit) != 0; }
+  std::uint32_t total() const noexcept { return total_; }
+  std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
 
   // The holder starts the next child, in a chain of this length, and offers the rest.
   [[gnu::always_inline]] std::coroutine_handle<> start_next(worker_core& here,
@@ -96,8 +104,10 @@ class COPPICE_EXPORT fork_base : public job {
     return child.handle();
   }
 
-  static void start_stolen(job& self, worker_core& here) noexcept;
   std::coroutine_handle<> arrive(worker_core& here, std::uint32_t chain) noexcept;
+
+ private:
+  static void start_stolen(job& self, worker_core& here) noexcept;
   std::coroutine_handle<> finish_stopped(worker_core& here, std::uint64_t word) noexcept;
 
   atomic<std::uint64_t> word_;   // Children not arrived for, failed, stopped. Every chain, at its end.
@@ -105,6 +115,49 @@ class COPPICE_EXPORT fork_base : public job {
   promise_base* upcoming_;       // The holder: the next child to start.
   promise_base* parent_ = nullptr;  // begin(), constant afterwards; null before.
   atomic<failure_slot*> failures_{nullptr};  // Any child that fails pushes; the parent takes.
+};
+
+// A fork whose children are made one after the other, each when its turn comes: when the one before it has
+// ended, or a thief has taken the fork. It has one place for a failure, since it knows not how many children
+// run at once; failures after the first are reported.
+class COPPICE_EXPORT fork_each_base : public fork_base {
+ public:
+  [[gnu::always_inline]] std::coroutine_handle<> child_ended(worker_core& here,
+                                                             std::uint32_t chain) noexcept {
+    if (chain == total()) [[likely]] {
+      return finish(here, word());
+    }
+    if (here.forks.pop_if(this)) [[likely]] {
+      return advance_(*this, here, chain);
+    }
+    return arrive(here, chain);
+  }
+
+  void child_failed(std::exception_ptr error, worker_core& here) noexcept;
+
+ protected:
+  // Makes the next child, of a chain that has run so many, and returns it; or ends the chain.
+  using advance = std::coroutine_handle<>(fork_each_base&, worker_core&, std::uint32_t chain) noexcept;
+
+  explicit fork_each_base(advance* next_child) noexcept : advance_(next_child) {
+    run = [](job& self, worker_core& here) noexcept {
+      auto& fork = static_cast<fork_each_base&>(self);
+      here.scope = fork.children_scope_;
+      fork.advance_(fork, here, 0).resume();
+    };
+  }
+  ~fork_each_base() = default;
+
+  // The chain has run, or given up, so many children; there are no more to make.
+  std::coroutine_handle<> end_chain(worker_core& here, std::uint32_t chain) noexcept {
+    return chain == total() ? finish(here, word()) : arrive(here, chain);
+  }
+
+  cancel_node* children_scope_ = nullptr;  // Before the fork is offered.
+  std::exception_ptr failure_;             // The first child to fail.
+
+ private:
+  advance* const advance_;
 };
 
 }  // namespace coppice::inline v0::detail

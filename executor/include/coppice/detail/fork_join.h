@@ -7,10 +7,16 @@
 #include <coppice/task.h>
 
 #include <array>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
-#include <new>
+#include <cstdint>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 namespace coppice::inline v0::detail {
@@ -74,7 +80,7 @@ class [[nodiscard]] fork_join_operation : fork_base {
 
   [[gnu::always_inline]] std::tuple<typename gathered_value<T>::type...> await_resume() {
     if (troubled()) [[unlikely]] {
-      rethrow_first();
+      throw_first_failure();
     }
     return take(std::index_sequence_for<T...>());
   }
@@ -90,16 +96,12 @@ class [[nodiscard]] fork_join_operation : fork_base {
     if constexpr (result_slot<U>::tracked) {
       result.reset();
     }
-    children_[I]->continue_with(*this, scope, result);
+    children_[I]->continue_with(*this, false, scope, result.place_of_value());
     if constexpr (I != 0) {
       children_[I]->next = I + 1 < sizeof...(T) ? children_[(I + 1) % sizeof...(T)] : nullptr;
     }
   }
 
-  [[noreturn, gnu::noinline, gnu::cold]] void rethrow_first() {
-    failure_slot* const first = take_failures();
-    std::rethrow_exception(first->take_failure());
-  }
 
   template <class Function>
   void for_each_result(const Function& function) {
@@ -124,6 +126,122 @@ class [[nodiscard]] fork_join_operation : fork_base {
   std::tuple<result_slot<T>...> results_;
   [[no_unique_address]] Scope scope_;
 };
+
+// The form for n children: see fork_each_base. Results go to results[0] ... results[n - 1], or nowhere.
+template <class Scope, class Fn, class Out>
+class [[nodiscard]] fork_join_n_operation : fork_each_base {
+  using child_task = std::invoke_result_t<Fn&, std::size_t>;
+  using value = typename child_task::value_type;
+
+ public:
+  fork_join_n_operation(std::size_t n, Fn& fn, Out results)
+      : fork_each_base(&fork_join_n_operation::start_child), fn_(fn), results_(results) {
+    if (n > most_children) {
+      throw std::length_error("a fork of more than 4 294 967 295 children");
+    }
+    count_ = static_cast<std::uint32_t>(n);
+  }
+
+  fork_join_n_operation(fork_join_n_operation&&) = delete;
+
+  bool await_ready() const noexcept { return count_ == 0; }
+
+  template <std::derived_from<promise_base> Promise>
+  [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<Promise> awaiting) noexcept {
+    worker_core& here = *current_worker;
+    promise_base& parent = awaiting.promise();
+    const epoch now = here.now();
+    if (!parent.scope()->clear_at(now)) [[unlikely]] {
+      if (parent.scope()->cancelled_at(now)) {
+        return here.stop_from_loop(parent);
+      }
+    }
+    children_scope_ = scope_.open(parent.scope(), now);
+    begin(parent, nullptr, count_);
+    if constexpr (Scope::opens) {
+      here.scope = children_scope_;
+    }
+    if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
+      return here.leave_fork(*this);
+    }
+    return start_child(*this, here, 0);
+  }
+
+  void await_resume() {
+    if (troubled()) [[unlikely]] {
+      std::rethrow_exception(std::move(failure_));
+    }
+  }
+
+ private:
+  static constexpr std::size_t most_children = 0xffff'ffff;
+
+  static std::coroutine_handle<> start_child(fork_each_base& self, worker_core& here,
+                                             std::uint32_t chain) noexcept {
+    auto& fork = static_cast<fork_join_n_operation&>(self);
+    const std::uint32_t i = fork.made_++;
+    promise_base* child = nullptr;
+    if (!fork.failed()) [[likely]] {
+      child = fork.make(i, here);
+    }
+    if (child == nullptr) [[unlikely]] {  // It counts as ended, and those not yet made with it.
+      const std::uint32_t given_up = fork.count_ - i;
+      fork.made_ = fork.count_;
+      return fork.end_chain(here, chain + given_up);
+    }
+    child->chain = chain + 1;
+    if (fork.made_ != fork.count_) {
+      fork.offer(here);
+    } else if (here.forks.share()) [[unlikely]] {
+      here.published();
+    }
+    return child->handle();
+  }
+
+  promise_base* make(std::uint32_t i, worker_core& here) noexcept {
+    try {
+      child_task made = fn_(std::size_t{i});
+      promise<value>& child = task_access::release(made);
+      child.continue_with(*this, true, children_scope_, place(i));
+      return &child;
+    } catch (...) {
+      child_failed(std::current_exception(), here);
+      return nullptr;
+    }
+  }
+
+  void* place(std::uint32_t i) {
+    if constexpr (std::is_void_v<value>) {
+      return nullptr;
+    } else {
+      static_assert(std::is_same_v<decltype(results_[0]), value&>,
+                    "coppice: the results go to objects of the type that the tasks give");
+      return std::addressof(results_[static_cast<std::iter_difference_t<Out>>(i)]);
+    }
+  }
+
+  Fn& fn_;
+  Out results_;
+  std::uint32_t count_;     // Constant.
+  std::uint32_t made_ = 0;  // The holder: how many children have been made.
+  [[no_unique_address]] Scope scope_;
+};
+
+// Runs fn(0) ... fn(n - 1), each giving a task made when its turn comes. The callable and the results must
+// outlive the await. A failure: as fork_join; children not yet made are not made.
+template <class Fn, std::random_access_iterator Out>
+fork_join_n_operation<parent_scope, std::remove_reference_t<Fn>, Out> fork_join_n(std::size_t n, Fn&& fn,
+                                                                                  Out results) {
+  return {n, fn, results};
+}
+
+// The same without results.
+template <class Fn>
+fork_join_n_operation<parent_scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::size_t n,
+                                                                                    Fn&& fn) {
+  return {n, fn, nullptr};
+}
 
 // Runs the tasks at once; gives their results in argument order. On a failure the first to arrive is thrown,
 // when all have ended.

@@ -1,11 +1,13 @@
 // The promise of task<T>, and how a coroutine that ran to its end hands over to what waited for it.
 #pragma once
 
+#include <coppice/detail/await_suspend.h>
 #include <coppice/detail/fork_base.h>
 #include <coppice/detail/promise_base.h>
 
 #include <coroutine>
 #include <exception>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -39,6 +41,14 @@ struct final_awaiter {
       const std::coroutine_handle<> next = fork->child_ended(here, chain);
       return here.stack_left() ? next : here.resume_from_loop(next);
     }
+    if (continuation == promise_base::continuation::fork_each) {
+      auto* const fork = static_cast<fork_each_base*>(ended.fork_);
+      const std::uint32_t chain = ended.chain;
+      self.destroy();
+      worker_core& here = *current_worker;
+      const std::coroutine_handle<> next = fork->child_ended(here, chain);
+      return here.stack_left() ? next : here.resume_from_loop(next);
+    }
     receiver* const other = ended.receiver_;
     self.destroy();
     worker_core& here = *current_worker;
@@ -51,10 +61,14 @@ struct final_awaiter {
 
 inline final_awaiter promise_base::final_suspend() const noexcept { return {}; }
 
-inline void promise_base::unhandled_exception() noexcept {
-  result_->fail(std::current_exception());
+inline void promise_base::fail(failure_slot* result, std::exception_ptr error) noexcept {
+  if (result == nullptr) {
+    static_cast<fork_each_base*>(fork_)->child_failed(std::move(error), *current_worker);
+    return;
+  }
+  result->fail(std::move(error));
   if (continuation_ == continuation::fork) {
-    fork_->child_failed(*result_);
+    fork_->child_failed(*result);
   }
 }
 
@@ -68,7 +82,21 @@ class promise final : public promise_base {
   template <class U>
     requires std::is_convertible_v<U, T>
   void return_value(U&& value) {
-    static_cast<result_slot<T>&>(result()).emplace(std::forward<U>(value));
+    if constexpr (result_slot<T>::direct) {
+      ::new (place()) T(std::forward<U>(value));
+    } else {
+      if constexpr (std::is_assignable_v<T&, U>) {
+        if (in_fork_each()) {
+          *static_cast<T*>(place()) = std::forward<U>(value);
+          return;
+        }
+      }
+      result_slot<T>::of(place()).emplace(std::forward<U>(value));
+    }
+  }
+
+  void unhandled_exception() noexcept {
+    fail(in_fork_each() ? nullptr : &result_slot<T>::of(place()), std::current_exception());
   }
 };
 
@@ -80,6 +108,10 @@ class promise<void> final : public promise_base {
   task<void> get_return_object() noexcept;
 
   void return_void() const noexcept {}
+
+  void unhandled_exception() noexcept {
+    fail(in_fork_each() ? nullptr : &result_slot<void>::of(place()), std::current_exception());
+  }
 };
 
 // A promise lies at one distance from the start of its frame whatever its type, so that a handle can be

@@ -35,7 +35,6 @@ class promise_base : public job {
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   final_awaiter final_suspend() const noexcept;
-  void unhandled_exception() noexcept;
 
   std::coroutine_handle<> handle() noexcept {
     return std::coroutine_handle<promise_base>::from_promise(*this);
@@ -44,25 +43,26 @@ class promise_base : public job {
   cancel_node* scope() const noexcept { return scope_; }
 
   // Makes `caller` go on when this coroutine has ended; both stand under the same scope.
-  void continue_with(promise_base& caller, failure_slot& result) noexcept {
+  void continue_with(promise_base& caller, void* place) noexcept {
     continuation_ = continuation::caller;
     caller_ = &caller;
     scope_ = caller.scope_;
-    result_ = &result;
+    place_ = place;
   }
 
-  void continue_with(receiver& other, cancel_node* scope, failure_slot& result) noexcept {
+  void continue_with(receiver& other, cancel_node* scope, void* place) noexcept {
     continuation_ = continuation::receiver;
     receiver_ = &other;
     scope_ = scope;
-    result_ = &result;
+    place_ = place;
   }
 
-  void continue_with(fork_base& fork, cancel_node* scope, failure_slot& result) noexcept {
-    continuation_ = continuation::fork;
+  // `each`: the fork is a fork_each_base.
+  void continue_with(fork_base& fork, bool each, cancel_node* scope, void* place) noexcept {
+    continuation_ = each ? continuation::fork_each : continuation::fork;
     fork_ = &fork;
     scope_ = scope;
-    result_ = &result;
+    place_ = place;
     chain = 1;
   }
 
@@ -101,12 +101,15 @@ class promise_base : public job {
   promise_base() noexcept {}  // Not defaulted: that would let a value-initialisation clear it.
   ~promise_base() = default;
 
-  failure_slot& result() const noexcept { return *result_; }
+  // The coroutine has failed. `result` is null for a child of a fork_each, which has no slot of its own.
+  void fail(failure_slot* result, std::exception_ptr error) noexcept;
+  bool in_fork_each() const noexcept { return continuation_ == continuation::fork_each; }
+  void* place() const noexcept { return place_; }
 
  private:
   friend struct final_awaiter;
 
-  enum class continuation : unsigned char { caller, fork, receiver };
+  enum class continuation : unsigned char { caller, fork, fork_each, receiver };
 
   static void resume(job& self, worker_core& here) noexcept {
     auto& task = static_cast<promise_base&>(self);
@@ -124,7 +127,7 @@ class promise_base : public job {
     fork_base* fork_;
   };
   cancel_node* scope_;
-  failure_slot* result_;
+  void* place_;  // Where the result goes: see result_slot::place_of_value(). The starter.
 };
 
 }  // namespace coppice::inline v0::detail

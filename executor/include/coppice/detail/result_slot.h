@@ -74,6 +74,10 @@ class result_slot : public failure_slot {
   // Must it be known, when only some of a fork's children have values, which?
   static constexpr bool tracked = !std::is_trivially_destructible_v<stored>;
 
+  // May a coroutine put its value straight to where it goes, and forget that it did?
+  static constexpr bool direct = !tracked && !std::is_reference_v<T> && !std::is_void_v<T> &&
+                                 alignof(stored) <= alignof(std::exception_ptr);
+
   result_slot() noexcept {}
 
   template <class... U>
@@ -86,6 +90,24 @@ class result_slot : public failure_slot {
     }
     if constexpr (tracked) {
       state_ = value;
+    }
+  }
+
+  // What a coroutine is told of the slot: where its value goes, or else the slot itself.
+  void* place_of_value() noexcept {
+    if constexpr (direct) {
+      return content();
+    } else {
+      return this;
+    }
+  }
+
+  // The way back, if the place is a slot's.
+  static result_slot& of(void* place) noexcept {
+    if constexpr (direct) {
+      return static_cast<result_slot&>(static_cast<failure_slot*>(place)[-1]);
+    } else {
+      return *static_cast<result_slot*>(place);
     }
   }
 
@@ -135,6 +157,7 @@ class result_slot : public failure_slot {
 };
 
 static_assert(sizeof(result_slot<long>) == 2 * sizeof(void*));
+static_assert(sizeof(failure_slot) == sizeof(void*));
 
 // What a slot gives in a tuple or a vector: void has no value there, and a reference cannot lie in one.
 template <class T>

@@ -15,6 +15,7 @@
 
 namespace coppice::inline v0::detail {
 
+class fork_each_base;
 class promise_base;
 
 // How many forks pass before a worker looks at its inbox and its timers. At 5 to 10 ns a fork that is a
@@ -99,6 +100,7 @@ class COPPICE_EXPORT worker_core {
   // A fork whose countdown has run out, or whose stack is nearly full: what to run instead of its first
   // child. Serves what must not wait for the loop.
   std::coroutine_handle<> leave_fork(promise_base& first) noexcept;
+  std::coroutine_handle<> leave_fork(fork_each_base& fork) noexcept;
 
   // Slots for suspensions that no scope keeps. take throws std::bad_alloc.
   slot& take_slot();

@@ -1,0 +1,243 @@
+#include <coppice/detail/slot.h>
+#include <coppice/detail/suspension.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/support/load.h"
+#include "tests/support/race.h"
+
+namespace coppice::detail {
+namespace {
+
+using testing_support::race;
+using testing_support::rounds;
+
+struct waiting : suspension {};
+
+class Slot : public testing::Test {
+ protected:
+  std::uint64_t arm() { return slot_.arm(waiter_); }
+  std::uint64_t suspend() {
+    const std::uint64_t generation = arm();
+    EXPECT_TRUE(slot_.publish(generation));
+    return generation;
+  }
+
+  waiting waiter_;
+  slot slot_;
+};
+
+TEST_F(Slot, NobodyCanClaimAnEmptyOne) {
+  EXPECT_FALSE(slot_.open(0));
+  EXPECT_EQ(slot_.claim(0), claim_result::lost);
+  EXPECT_FALSE(slot_.claim_suspended());
+}
+
+TEST_F(Slot, AnEventWhileArmingIsTheSuspendersOwn) {
+  const std::uint64_t generation = arm();
+  EXPECT_TRUE(slot_.open(generation));
+  EXPECT_EQ(slot_.claim(generation), claim_result::fired);
+  EXPECT_FALSE(slot_.open(generation));
+  EXPECT_FALSE(slot_.publish(generation));
+  EXPECT_FALSE(slot_.give_up(generation));
+}
+
+TEST_F(Slot, AnEventBehindTheSuspensionWins) {
+  const std::uint64_t generation = suspend();
+  EXPECT_TRUE(slot_.open(generation));
+  EXPECT_EQ(slot_.claim(generation), claim_result::won);
+  EXPECT_EQ(&slot_.waiter(), &waiter_);
+  EXPECT_FALSE(slot_.open(generation));
+}
+
+TEST_F(Slot, OneOfTwoEventsWins) {
+  const std::uint64_t suspended = suspend();
+  EXPECT_EQ(slot_.claim(suspended), claim_result::won);
+  EXPECT_EQ(slot_.claim(suspended), claim_result::lost);
+  slot_.release();
+  const std::uint64_t arming = arm();
+  EXPECT_EQ(slot_.claim(arming), claim_result::fired);
+  EXPECT_EQ(slot_.claim(arming), claim_result::lost);
+}
+
+TEST_F(Slot, ACancelWinsOverThoseThatAreSuspendedOnly) {
+  const std::uint64_t generation = arm();
+  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_TRUE(slot_.publish(generation));
+  EXPECT_TRUE(slot_.claim_suspended());
+  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_EQ(slot_.claim(generation), claim_result::lost);
+}
+
+TEST_F(Slot, APublicationCanBeTakenBackUntilItIsClaimed) {
+  const std::uint64_t generation = suspend();
+  EXPECT_TRUE(slot_.retract(generation));
+  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_TRUE(slot_.publish(generation));
+  EXPECT_EQ(slot_.claim(generation), claim_result::won);
+  EXPECT_FALSE(slot_.retract(generation));
+}
+
+TEST_F(Slot, AnEventBehindARetractionIsTheSuspendersOwn) {
+  const std::uint64_t generation = suspend();
+  EXPECT_TRUE(slot_.retract(generation));
+  EXPECT_EQ(slot_.claim(generation), claim_result::fired);
+  EXPECT_FALSE(slot_.give_up(generation));
+}
+
+TEST_F(Slot, WhoGivesUpLeavesNothingToClaim) {
+  const std::uint64_t generation = arm();
+  EXPECT_TRUE(slot_.give_up(generation));
+  EXPECT_FALSE(slot_.open(generation));
+  EXPECT_EQ(slot_.claim(generation), claim_result::lost);
+  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_FALSE(slot_.publish(generation));
+}
+
+TEST_F(Slot, AnOldTicketIsVoidForEver) {
+  const ticket old{&slot_, suspend()};
+  EXPECT_EQ(old.claim(), claim_result::won);
+  slot_.release();
+  for (int later = 0; later != 100; ++later) {
+    EXPECT_FALSE(old.open());
+    EXPECT_EQ(old.claim(), claim_result::lost);
+    const std::uint64_t generation = arm();
+    EXPECT_NE(generation, old.generation);
+    EXPECT_FALSE(old.open());
+    EXPECT_EQ(old.claim(), claim_result::lost);
+    EXPECT_TRUE(slot_.publish(generation));
+    EXPECT_FALSE(old.open());
+    EXPECT_EQ(old.claim(), claim_result::lost);
+    EXPECT_TRUE(slot_.claim_suspended());
+    slot_.release();
+  }
+}
+
+TEST_F(Slot, EachEndOfAWaitBeginsANewGeneration) {
+  std::set<std::uint64_t> generations;
+  const std::vector<void (*)(slot&, std::uint64_t)> ends = {
+      [](slot& at, std::uint64_t g) { EXPECT_EQ(at.claim(g), claim_result::fired); },
+      [](slot& at, std::uint64_t g) { EXPECT_TRUE(at.give_up(g)); },
+      [](slot& at, std::uint64_t g) {
+        EXPECT_TRUE(at.publish(g));
+        EXPECT_EQ(at.claim(g), claim_result::won);
+      },
+      [](slot& at, std::uint64_t g) {
+        EXPECT_TRUE(at.publish(g));
+        EXPECT_TRUE(at.claim_suspended());
+      },
+      [](slot&, std::uint64_t) {},  // The operation threw while it was arming.
+  };
+  for (const auto& end : ends) {
+    const std::uint64_t generation = arm();
+    EXPECT_TRUE(generations.insert(generation).second);
+    end(slot_, generation);
+    slot_.release();
+    EXPECT_FALSE(slot_.open(generation));
+  }
+}
+
+TEST_F(Slot, IsALinkWhileItIsEmpty) {
+  slot other;
+  slot_.link(&other);
+  EXPECT_EQ(slot_.link(), &other);
+  const std::uint64_t generation = suspend();
+  EXPECT_EQ(&slot_.waiter(), &waiter_);
+  EXPECT_EQ(slot_.claim(generation), claim_result::won);
+}
+
+TEST_F(Slot, ATicketOfNoSlotIsFalse) {
+  EXPECT_FALSE(ticket());
+  EXPECT_TRUE((ticket{&slot_, 0}));
+}
+
+// ---- Races: the suspender, an event, a timer and a cancel meet in every way there is ----------------
+
+class SlotRaces : public testing::Test {
+ protected:
+  // What the suspender of each round does.
+  enum class plan { publish_only, retract_and_give_up, retract_and_publish };
+
+  void run(plan what, bool with_cancel) {
+    std::vector<std::function<void()>> racers = {[&] { suspend(what); },
+                                                 [&] { event(event_, event_payload_); },
+                                                 [&] { event(timer_, timer_payload_); }};
+    if (with_cancel) {
+      racers.emplace_back([&] { cancel(); });
+    }
+    race(rounds(1'000'000, 2'000), [&] { begin(); }, racers, [&] { check(); });
+  }
+
+ private:
+  void begin() {
+    event_ = timer_ = claim_result::lost;
+    cancelled_ = gave_up_ = refused_ = false;
+    event_payload_ = timer_payload_ = suspender_payload_ = 0;
+    wait_ = {&slot_, slot_.arm(waiter_)};
+  }
+
+  void suspend(plan what) {
+    suspender_payload_ = 1;
+    if (!slot_.publish(wait_.generation)) {
+      refused_ = true;
+    } else if (what != plan::publish_only && slot_.retract(wait_.generation)) {
+      if (what == plan::retract_and_give_up) {
+        gave_up_ = slot_.give_up(wait_.generation);
+        refused_ = !gave_up_;
+      } else {
+        refused_ = !slot_.publish(wait_.generation);
+      }
+    }
+    if (refused_) {
+      seen_ = event_payload_ + timer_payload_by_winner();
+    }
+  }
+
+  // S5: who is told that the event has come sees what it wrote. Which of the two it was is not known here.
+  int timer_payload_by_winner() const { return 0; }
+
+  void event(claim_result& told, int& payload) {
+    payload = 1;
+    told = wait_.claim();
+    if (told == claim_result::won) {
+      EXPECT_EQ(suspender_payload_, 1);  // S4.
+    }
+  }
+
+  void cancel() {
+    cancelled_ = slot_.claim_suspended();
+    if (cancelled_) {
+      EXPECT_EQ(suspender_payload_, 1);  // S4.
+    }
+  }
+
+  void check() {
+    const int won = (event_ == claim_result::won) + (timer_ == claim_result::won);
+    const int fired = (event_ == claim_result::fired) + (timer_ == claim_result::fired);
+    ASSERT_EQ(won + fired + cancelled_ + gave_up_, 1);
+    ASSERT_EQ(fired == 1, refused_);
+    slot_.release();
+  }
+
+  waiting waiter_;
+  slot slot_;
+  ticket wait_;
+  claim_result event_;
+  claim_result timer_;
+  bool cancelled_ = false;
+  bool gave_up_ = false;
+  bool refused_ = false;
+  int event_payload_ = 0;
+  int timer_payload_ = 0;
+  int suspender_payload_ = 0;
+  int seen_ = 0;
+};
+
+TEST_F(SlotRaces, ExactlyOneEndsASuspension) { run(plan::publish_only, true); }
+TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsGivenUp) { run(plan::retract_and_give_up, true); }
+TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsRenewed) { run(plan::retract_and_publish, true); }
+TEST_F(SlotRaces, ExactlyOneOfTwoEventsEndsASuspension) { run(plan::publish_only, false); }
+
+}  // namespace
+}  // namespace coppice::detail
