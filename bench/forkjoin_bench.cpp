@@ -6,13 +6,11 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "bench/support/arguments.h"
 #include "bench/support/forkjoin_measurement.h"
 #include "bench/support/forkjoin_table.h"
 #include "bench/support/progress.h"
@@ -86,55 +84,15 @@ double least(const std::vector<double>& values) {
   return *std::ranges::min_element(values);
 }
 
-// Google Benchmark's arguments: ours as defaults, then the caller's. `--quick` is taken out.
-struct arguments {
-  bool quick = false;
-  bool ours_only = true;  // So that we know how many repetitions there will be.
-  std::vector<std::string> texts;
-
-  arguments(int argc, char** argv) {
-    texts.emplace_back(argv[0]);
-    quick = std::any_of(argv + 1, argv + argc,
-                        [](const char* text) { return std::string_view(text) == "--quick"; });
-    if (quick) {
-      texts.emplace_back("--benchmark_repetitions=1");
-    } else {
-      texts.emplace_back("--benchmark_repetitions=5");
-      texts.emplace_back("--benchmark_enable_random_interleaving=true");
-      texts.emplace_back("--benchmark_display_aggregates_only=true");
-    }
-    for (const std::string_view text : std::span(argv + 1, argv + argc)) {
-      if (text == "--quick") {
-        continue;
-      }
-      texts.emplace_back(text);
-      ours_only = ours_only && !text.starts_with("--benchmark_filter") &&
-                  !text.starts_with("--benchmark_repetitions");
-    }
-  }
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  arguments given(argc, argv);
-  std::vector<char*> pointers;
-  for (std::string& text : given.texts) {
-    pointers.push_back(text.data());
-  }
-  int count = static_cast<int>(pointers.size());
-  benchmark::Initialize(&count, pointers.data());
-  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) {
-    std::fputs("besides Google Benchmark's own, there is --quick: once, rather than five times\n",
-               stderr);
+  bench::arguments given(argc, argv, 5);
+  if (!given.initialize()) {
     return 2;
   }
-  benchmark::AddCustomContext("compiler", BENCH_COMPILER);
-  benchmark::AddCustomContext("flags", BENCH_FLAGS);
-
   const std::vector<row> rows = all_rows();
-  const std::size_t repetitions = given.quick ? 1 : 5;
-  suite all = {{}, bench::progress(given.ours_only ? rows.size() * repetitions : 0)};
+  suite all = {{}, bench::progress(rows.size() * given.repetitions())};
   for (const row& one : rows) {
     benchmark::RegisterBenchmark(one.name().c_str(),
                                  [&one, &all](benchmark::State& state) { run(state, one, all); })

@@ -1,17 +1,39 @@
 // The inbox of an executor.
 #include "executor/executor_core.h"
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include <algorithm>
+
 namespace coppice::inline v0::detail {
 
 namespace {
 
-atomic<std::size_t> live_executors{0};  // Constructor and destructor.
+// The cores that live, and may be posted to. In the child of a fork() those of the parent stay among them.
+struct census {
+  absl::Mutex mutex;
+  std::vector<executor_core*> cores ABSL_GUARDED_BY(mutex);
+  std::uint64_t ids ABSL_GUARDED_BY(mutex) = 0;
+
+  static census& instance() {
+    static auto* const only = new census;  // Never destroyed: handles may outlive everything.
+    return *only;
+  }
+};
+
+std::uint64_t next_id() {
+  census& all = census::instance();
+  const absl::MutexLock lock(&all.mutex);
+  return ++all.ids;
+}
 
 }  // namespace
 
 executor_core::executor_core(const core_settings& from, time_source& clock_of_timers,
                              executor_state& owned_by, task_keeper& root_of_tasks)
-    : idle(from.workers),
+    : id(next_id()),
+      idle(from.workers),
       time(clock_of_timers),
       settings(from),
       owner(owned_by),
@@ -22,12 +44,36 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
   if (time.is_virtual()) {
     still = std::make_unique<standstill>(*this, from.autojump, from.patience);
   }
-  live_executors.fetch_add(1, std::memory_order_relaxed);
+  census& all = census::instance();
+  const absl::MutexLock lock(&all.mutex);
+  all.cores.push_back(this);
 }
 
-executor_core::~executor_core() { live_executors.fetch_sub(1, std::memory_order_relaxed); }
+executor_core::~executor_core() { retire(); }
 
-std::size_t executor_core::live() noexcept { return live_executors.load(std::memory_order_relaxed); }
+std::size_t executor_core::live() noexcept {
+  census& all = census::instance();
+  const absl::MutexLock lock(&all.mutex);
+  return all.cores.size();
+}
+
+bool executor_core::post_to(std::uint64_t id, job& ready) noexcept {
+  census& all = census::instance();
+  const absl::MutexLock lock(&all.mutex);
+  const auto found = std::find_if(all.cores.begin(), all.cores.end(),
+                                  [id](const executor_core* each) { return each->id == id; });
+  if (found == all.cores.end()) {
+    return false;
+  }
+  (*found)->post(ready);
+  return true;
+}
+
+void executor_core::retire() noexcept {
+  census& all = census::instance();
+  const absl::MutexLock lock(&all.mutex);
+  std::erase(all.cores, this);
+}
 
 void executor_core::post(job& ready) noexcept {
   if (settings.ordered()) [[unlikely]] {

@@ -60,6 +60,13 @@ class executor_core {
   // of a wake.
   void submit(job& fresh) noexcept;
 
+  // As post(), to the core of that id, for whoever does not know whether it still lives. False: it has been
+  // retired.
+  [[nodiscard]] static bool post_to(std::uint64_t id, job& ready) noexcept;
+
+  // Nothing comes by post_to() from now on. Before stop().
+  void retire() noexcept;
+
   // Moves the epoch: whoever polls looks at its scope again. Any thread.
   void bump_epoch() noexcept { epoch_.fetch_add(epoch_step, std::memory_order_seq_cst); }  // E1 S3
   epoch seq_cst_epoch() const noexcept { return epoch_.load(std::memory_order_seq_cst); }  // S3
@@ -97,6 +104,7 @@ class executor_core {
   void stop() noexcept;
   bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }  // X3
 
+  const std::uint64_t id;                        // Of this core alone, ever.
   std::vector<std::unique_ptr<worker>> workers;  // Constant while the workers run.
   parking idle;
   time_source& time;

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,11 @@ std::uint64_t this_process() {
   return process_generation.load(std::memory_order_relaxed);
 }
 
+std::uint64_t any_seed() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
+}
+
 core_settings core_settings_of(const settings& resolved, std::size_t workers,
                                const test_setup* setup) {
   const options& from = resolved.effective;
@@ -40,6 +46,10 @@ core_settings core_settings_of(const settings& resolved, std::size_t workers,
   if (setup != nullptr) {
     result.spin = duration::zero();
     result.seed = setup->seed;
+    if (!result.seed && setup->needs_seed) {
+      result.seed = resolved.test_seed ? *resolved.test_seed : any_seed();
+    }
+    result.patience = setup->patience;
     result.shuffle = setup->shuffle;
     result.autojump = setup->autojump;
   }
@@ -90,6 +100,7 @@ executor_state::~executor_state() {
   close();
   cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
   wait_until_idle(forever);
+  core->retire();
   core->stop();
   team_.join();
 }
@@ -191,6 +202,9 @@ task_counts executor_state::counts() const noexcept {
 }
 
 bool executor_state::wait_until_idle(duration limit) const {
+  if (core->still != nullptr) {
+    return wait_at_standstills([this] { return live_task_count() == 0; }, limit);
+  }
   const absl::MutexLock lock(&mutex_);
   const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; };
   return limit == forever ? (mutex_.Await(absl::Condition(&idle)), true)
@@ -198,11 +212,52 @@ bool executor_state::wait_until_idle(duration limit) const {
 }
 
 void executor_state::wait_for_end(const task_ref& main) const {
-  const absl::MutexLock lock(&mutex_);
   // The task leaves the list when its last callback has run; its status comes earlier.
   const outcome_cell& cell = handle_access::cell(main, "block_on");
   const auto ended = [&cell] { return cell.later == &cell; };
-  mutex_.Await(absl::Condition(&ended));
+  if (core->still == nullptr) {
+    const absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&ended));
+    return;
+  }
+  const auto ended_now = [this, &ended] {
+    const absl::MutexLock lock(&mutex_);
+    return ended();
+  };
+  if (core->still->wait(ended_now, forever) == standstill::wait_end::deadlock) {
+    const usage_error deadlock(deadlock_text());
+    main.cancel(cancel_reason(cancel_kind::misuse, "deadlock"));
+    wait_at_standstills(ended_now, forever);
+    throw deadlock;
+  }
+}
+
+std::string executor_state::deadlock_text() const {
+  return "deadlock: block_on waits for a task that can never end, since every task waits, no timer is set "
+         "and nothing is expected from outside\n" +
+         core->still->describe();
+}
+
+// False when the time is up. Tasks that are asked to stop, and never will, would be waited for for ever.
+template <class Condition>
+bool executor_state::wait_at_standstills(const Condition& condition, duration limit) const {
+  if (limit <= duration::zero()) {
+    return condition();
+  }
+  for (;;) {
+    switch (core->still->wait(condition, limit)) {
+      case standstill::wait_end::met: return true;
+      case standstill::wait_end::time_up: return condition();
+      case standstill::wait_end::deadlock: break;
+    }
+    // What is queued since may still end them.
+    if (core->still->deadlocked() && !condition()) {
+      std::fprintf(stderr, "coppice: tasks were asked to stop and never will: every task waits, no timer is set "
+                           "and nothing is expected from outside\n%s",
+                   core->still->describe().c_str());
+      std::terminate();
+    }
+  }
 }
 
 void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept {
@@ -210,6 +265,9 @@ void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept
     state_.report({error_origin::child, task.failure(), {}, {}});
   }
   state_.remove(task);
+  if (standstill* const still = state_.core->still.get()) {
+    still->look_at_conditions();
+  }
 }
 
 void executor_state::report(const error_report& report) noexcept {

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace coppice::inline v0::detail {
@@ -41,6 +42,7 @@ class executor_state {
   void cancel_no_more() noexcept ABSL_LOCKS_EXCLUDED(mutex_);
   task_counts counts() const noexcept ABSL_LOCKS_EXCLUDED(mutex_);
   bool wait_until_idle(duration limit) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // On virtual time: usage_error for a task that can never end, which is then cancelled.
   void wait_for_end(const task_ref& main) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void report(const error_report& report) noexcept;
@@ -71,6 +73,11 @@ class executor_state {
   list_keeper mains{*this, true};
 
  private:
+  // On virtual time.
+  template <class Condition>
+  bool wait_at_standstills(const Condition& condition, duration limit) const;
+  std::string deadlock_text() const;
+
   const std::uint64_t process_;  // Changes in the child of a fork().
   mutable absl::Mutex mutex_;
   outcome_cell* latest_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -4,6 +4,8 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include <cstddef>
+#include <limits>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -19,15 +21,16 @@ namespace coppice::inline v0::detail {
 namespace {
 
 #ifdef COPPICE_FRAMES_UNPOOLED
-constexpr bool pooled = false;  // AddressSanitizer then sees each frame's life by itself.
+constexpr bool pooled_build = false;  // AddressSanitizer then sees each frame's life by itself.
 #else
-constexpr bool pooled = true;
+constexpr bool pooled_build = true;
 #endif
 
 constexpr std::size_t batch_limit = 32;   // Blocks that go home together.
 constexpr std::size_t carve_blocks = 32;  // Blocks cut from a slab at a time.
 
 detail::atomic<std::size_t> large_blocks{0};  // Anybody, relaxed: a count that tests read when all is still.
+constinit frame_cache::cell_count large_cells;
 
 }  // namespace
 
@@ -40,19 +43,17 @@ struct frame_cache::registry {
 
   // Never destroyed: blocks may come home after the last static destructor.
   static registry& instance() {
-    static registry* const only = new registry;
+    static auto* const only = new registry;
     return *only;
   }
 };
 
-frame_cache::frame_cache() noexcept : pooled_classes_(pooled ? class_count : 0) {}
+frame_cache::frame_cache() noexcept : pooled_classes_(pooled_build ? class_count : 0) {}
 
 void* frame_cache::allocate_slowly(std::size_t bytes) {
   const std::size_t index = class_of(bytes);
   if (index > pooled_classes_) {
-    void* const memory = ::operator new(bytes);
-    large_blocks.fetch_add(1, std::memory_order_relaxed);
-    return memory;
+    return allocate_large(bytes);
   }
   take_returned();
   if (free_[index] == nullptr) {
@@ -63,10 +64,34 @@ void* frame_cache::allocate_slowly(std::size_t bytes) {
   return block;
 }
 
+// Lies behind a slab's header as well, so that its address alone tells what it is.
+void* frame_cache::allocate_large(std::size_t bytes) {
+  void* memory = nullptr;
+  if (!pooled_build) {
+    memory = ::operator new(bytes);
+  } else if (bytes > std::numeric_limits<std::uint32_t>::max()) {
+    throw std::bad_alloc();
+  } else {
+    memory = ::operator new(frame_slab::header_bytes + bytes, std::align_val_t{frame_slab::size});
+    ::new (memory) frame_slab{nullptr, nullptr, static_cast<std::uint32_t>(bytes), 0, 0};
+    memory = static_cast<std::byte*>(memory) + frame_slab::header_bytes;
+  }
+  large_blocks.fetch_add(1, std::memory_order_relaxed);
+  return memory;
+}
+
+void frame_cache::deallocate_large(void* memory) noexcept {
+  large_blocks.fetch_sub(1, std::memory_order_relaxed);
+  if (pooled_build) {
+    ::operator delete(frame_slab::of(memory), std::align_val_t{frame_slab::size});
+  } else {
+    ::operator delete(memory);
+  }
+}
+
 void frame_cache::deallocate_slowly(void* memory, std::size_t bytes) noexcept {
   if (class_of(bytes) > pooled_classes_) {
-    large_blocks.fetch_sub(1, std::memory_order_relaxed);
-    ::operator delete(memory);
+    deallocate_large(memory);
     return;
   }
   frame_cache* const home = frame_slab::of(memory)->owner;
@@ -149,9 +174,8 @@ void* frame_cache::allocate_foreign(std::size_t bytes) {
 }
 
 void frame_cache::deallocate_foreign(void* memory, std::size_t bytes) noexcept {
-  if (!pooled || class_of(bytes) > class_count) {
-    large_blocks.fetch_sub(1, std::memory_order_relaxed);
-    ::operator delete(memory);
+  if (!pooled_build || class_of(bytes) > class_count) {
+    deallocate_large(memory);
     return;
   }
   auto* const block = static_cast<free_block*>(memory);
@@ -180,16 +204,12 @@ void frame_cache::trim(std::size_t keep_bytes) noexcept {
     slab->next = spare_;
     spare_ = slab;
   }
-  for (frame_slab** spare = &spare_; *spare != nullptr;) {
-    if (keep_bytes >= frame_slab::size) {
-      keep_bytes -= frame_slab::size;
-      spare = &(*spare)->next;
-    } else {
-      frame_slab* const surplus = *spare;
-      *spare = surplus->next;
-      --slab_count_;
-      ::operator delete(surplus, std::align_val_t{frame_slab::size});
-    }
+  // Slabs in use count as kept, or a cache could hold twice its cap for ever.
+  while (spare_ != nullptr && held_bytes() > keep_bytes) {
+    frame_slab* const surplus = spare_;
+    spare_ = surplus->next;
+    --slab_count_;
+    ::operator delete(surplus, std::align_val_t{frame_slab::size});
   }
 }
 
@@ -223,6 +243,23 @@ std::size_t frame_cache::live_foreign_blocks() {
   registry& all = registry::instance();
   const absl::MutexLock lock(&all.foreign_mutex);
   return all.foreign.live_blocks();
+}
+
+std::size_t frame_cache::live_frames() noexcept { return live_blocks() - cells_.value(); }
+
+std::size_t frame_cache::live_shared_frames() noexcept {
+  registry& all = registry::instance();
+  const absl::MutexLock lock(&all.foreign_mutex);
+  return all.foreign.live_frames() + live_large_blocks() - large_cells.value();
+}
+
+frame_cache::cell_place frame_cache::cells_of(void* block, std::size_t bytes,
+                                              const frame_cache* asking) noexcept {
+  if (!pooled_build || class_of(bytes) > class_count) {
+    return {&large_cells, false};
+  }
+  frame_cache* const home = frame_slab::of(block)->owner;
+  return {&home->cells_, home == asking};
 }
 
 frame_cache& frame_cache::acquire() {

@@ -2,10 +2,12 @@
 #include <coppice/detail/outcome_cell.h>
 
 #include "executor/executor_core.h"
+#include "executor/executor_state.h"
 
 #include <coppice/report.h>
 #include <coppice/spawn.h>
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -22,6 +24,15 @@ task_id next_task_id() noexcept {
     next = blocks.fetch_add(1, std::memory_order_relaxed) * block;
   }
   return task_id{++next};
+}
+
+frame_cache::cell_place frame_place_of(void* cell, std::size_t bytes) noexcept {
+  const worker_core* const here = this_worker();
+  return frame_cache::cells_of(cell, bytes, here != nullptr ? &here->frames : nullptr);
+}
+
+void count_one(const frame_cache::cell_place& place, std::int64_t by) noexcept {
+  place.count->change(place.own, by);
 }
 
 }  // namespace
@@ -43,12 +54,12 @@ class outcome_cell::time_limit final : public suspension, job {
     const bool published = at->publish(generation);
     assert(published);
     static_cast<void>(published);
-    generation_ = generation;
+    wait_ = {at, generation};
     task_.add_reference();
     try {
-      here.add_timer(task_.spawned_at_ + limit_, {at, generation});
+      here.add_timer(due(), wait_);
     } catch (...) {
-      static_cast<void>(at->claim(generation));
+      static_cast<void>(wait_.claim());
       release(here);
       throw;
     }
@@ -56,7 +67,7 @@ class outcome_cell::time_limit final : public suspension, job {
 
   // The task has ended. If the timer has not yet been claimed, its reference is given back.
   void end(worker_core& here) noexcept {
-    if (at != nullptr && at->claim(generation_) == claim_result::won) {
+    if (wait_ && wait_.claim() == claim_result::won) {
       release(here);
     }
   }
@@ -68,6 +79,12 @@ class outcome_cell::time_limit final : public suspension, job {
     limit.release(here);
   }
 
+  time_point due() const noexcept {
+    const duration limit = std::max(limit_, duration::zero());
+    return limit >= time_point::max() - task_.spawned_at_ ? time_point::max() : task_.spawned_at_ + limit;
+  }
+
+  // Whoever has claimed the slot.
   void release(worker_core& here) noexcept {
     slot& done = *std::exchange(at, nullptr);
     done.release();
@@ -77,7 +94,7 @@ class outcome_cell::time_limit final : public suspension, job {
 
   outcome_cell& task_;
   const duration limit_;
-  std::uint64_t generation_ = 0;
+  ticket wait_;  // start(); void when the wait is over.
 };
 
 outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, task_id parent)
@@ -86,6 +103,7 @@ outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, ta
       site_(options.site),
       spawned_at_(keeper.home().time.now()),
       guaranteed_(options.start == start_mode::guaranteed),
+      home_id_(keeper.home().id),
       keeper_(keeper),
       node_(*this) {
   run = &outcome_cell::start_job;
@@ -98,6 +116,19 @@ outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, ta
 }
 
 outcome_cell::~outcome_cell() = default;
+
+// A cell lies where frames lie, but is counted.
+void* outcome_cell::operator new(std::size_t bytes) {
+  void* const cell = promise_base::operator new(bytes);
+  count_one(frame_place_of(cell, bytes), 1);
+  return cell;
+}
+
+void outcome_cell::operator delete(void* cell, std::size_t bytes) noexcept {
+  const frame_cache::cell_place place = frame_place_of(cell, bytes);
+  promise_base::operator delete(cell, bytes);
+  count_one(place, -1);
+}
 
 void outcome_cell::destroy() noexcept { delete this; }
 
@@ -121,7 +152,9 @@ task_status outcome_cell::status() const noexcept {
                                                                           : status;
 }
 
+// Under the lock the task cannot end meanwhile, and so its executor not go away.
 void outcome_cell::cancel(const cancel_reason& reason) noexcept {
+  const std::lock_guard lock(mutex_);
   if (!done()) {
     node_.cancel(reason, keeper_.home());
   }
@@ -270,19 +303,32 @@ void outcome_cell::remove_waiter(end_waiter& waiter) noexcept {
 // One that comes too late to be called by finish() is posted as a job of its own.
 class outcome_cell::late_call final : job {
  public:
-  static void post(outcome_cell& task, std::function<void()> function) {
-    auto* const call = new late_call(task, std::move(function));
-    task.keeper_.home().post(*call);
-  }
-
- private:
   late_call(outcome_cell& task, std::function<void()> function)
       : task_(&task), function_(std::move(function)) {
     task.add_reference();
-    run = [](job& self, worker_core&) noexcept {
-      const std::unique_ptr<late_call> call(static_cast<late_call*>(&self));
-      call->task_.get()->run_done_call(call->function_);
-    };
+    run = &late_call::call;
+  }
+
+  static void post(outcome_cell& task, std::function<void()> function) {
+    auto call = std::make_unique<late_call>(task, std::move(function));
+    if (!executor_core::post_to(task.home_id_, *call)) {
+      throw usage_error("on_done of a task whose runtime has ended: nobody is left to run the callback");
+    }
+    static_cast<void>(call.release());
+  }
+
+ private:
+  // The task's keeper may be gone.
+  static void call(job& self, worker_core& here) noexcept {
+    const std::unique_ptr<late_call> mine(static_cast<late_call*>(&self));
+    outcome_cell& task = *mine->task_.get();
+    here.scope = &task.node_;
+    try {
+      mine->function_();
+    } catch (...) {
+      here.home.owner.report({error_origin::handler, task.entry_for(std::current_exception()), {}, {}});
+    }
+    here.scope = nullptr;
   }
 
   cell_ref task_;

@@ -23,7 +23,7 @@ struct reserve {
   std::vector<std::unique_ptr<std::array<slot, slots_at_a_time>>> made ABSL_GUARDED_BY(mutex);
 
   static reserve& instance() {
-    static reserve* const only = new reserve;  // Never destroyed: see slot_reserve.
+    static auto* const only = new reserve;  // Never destroyed: see slot_reserve.
     return *only;
   }
 };

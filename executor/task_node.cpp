@@ -89,6 +89,7 @@ void task_node::deliver(job& self, worker_core& here) noexcept {
   if (token_block* const token = node.token_.load(std::memory_order_acquire)) {  // N2
     token->mark(reason_access::release(node.reason()));
   }
+  here.scope = &node;  // For what the destructors in the frames ask.
   suspension* won = node.claim_all();
   while (won != nullptr) {
     suspension& each = *std::exchange(won, won->next_won);

@@ -1,7 +1,7 @@
 // Threads with a stack of a given size.
 #include "executor/thread_team.h"
 
-#include <signal.h>
+#include <csignal>
 
 #include <cstdio>
 #include <memory>
@@ -50,7 +50,17 @@ struct thread_team::start {
   std::size_t index;
 };
 
-thread_team::~thread_team() { join(); }
+// Those whose executor could not be made after all still wait.
+thread_team::~thread_team() {
+  const bool waiting = [this] {
+    const absl::MutexLock lock(&mutex_);
+    return !going_;
+  }();
+  if (waiting) {
+    go({});
+  }
+  join();
+}
 
 std::size_t thread_team::create(std::size_t wanted, std::size_t stack_bytes) {
   threads_.reserve(wanted);

@@ -76,6 +76,7 @@ void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
 void worker::run_job(job& found) noexcept {
   count(counters_.resumes);
   ready_awaits_left = home.settings.ready_await_budget;
+  scope = nullptr;  // The last job's may be gone; one that runs under a scope enters it by itself.
   found.run(found, *this);
   settle();
 }
@@ -198,9 +199,13 @@ job* worker::take_foreign() noexcept {
 
 // Wakes come as a stack; they are put into order of arrival.
 bool worker::collect_wakes() noexcept {
-  while (backlog_first_ != nullptr && ready_.try_push(backlog_first_) != push_result::full) {
+  while (backlog_first_ != nullptr) {
+    job* const later = backlog_first_->next;  // Once it is public, a thief may have run it.
+    if (ready_.try_push(backlog_first_) == push_result::full) {
+      break;
+    }
+    backlog_first_ = later;
     ready_.publish();
-    backlog_first_ = backlog_first_->next;
   }
   if (!home.wakes_in_sight()) {
     return false;
@@ -315,6 +320,9 @@ bool worker::work_in_sight() const noexcept {
 // Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
 job* worker::sleep() noexcept {
   frames.flush();
+  if (backlog_first_ != nullptr) {
+    return nullptr;  // Nobody else can see it.
+  }
   if (home.still != nullptr) {
     count(counters_.parks);
     home.still->rest(*this, index_, std::exchange(searching_, true));

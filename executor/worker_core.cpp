@@ -141,16 +141,14 @@ std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_cor
   promise_base* ended = &innermost;
   for (;;) {
     const continuation after = ended->continuation_;
-    promise_base* const caller = ended->caller_;
-    receiver* const other = ended->receiver_;
-    fork_base* const fork = ended->fork_;
+    void* const target = ended->target_;
     const std::uint32_t chain = ended->chain;
     ended->handle().destroy();
     switch (after) {
-      case continuation::caller: ended = caller; break;
+      case continuation::caller: ended = static_cast<promise_base*>(target); break;
       case continuation::fork:
-      case continuation::fork_each: return fork->child_stopped(here, chain);
-      case continuation::receiver: return other->stopped(here);
+      case continuation::fork_each: return static_cast<fork_base*>(target)->child_stopped(here, chain);
+      case continuation::receiver: return static_cast<receiver*>(target)->stopped(here);
     }
   }
 }

@@ -118,6 +118,9 @@ shutdown_report runtime::shutdown(const shutdown_options& options) {
     throw usage_error("shutdown() on a worker: it would wait for the task that calls it; use "
                       "request_shutdown(), or call it from a plain thread");
   }
+  if (state_->beneath.forked()) {
+    throw usage_error("shutdown() in the child of a fork(): its tasks and workers stayed in the parent");
+  }
   return state_->shutdown(options);
 }
 
@@ -132,14 +135,16 @@ detail::task_keeper& runtime::task_keeper_of() const {
   return detail::spawn_access::keeper(state_->beneath);
 }
 
-runtime::main_call::main_call(const runtime& on) : state_(*on.state_) {
-  if (detail::this_worker() == nullptr) {  // On a worker the executor refuses.
+runtime::main_call::main_call(const runtime& on)
+    : state_(*on.state_),
+      counted_(detail::this_worker() == nullptr && !state_.beneath.forked()) {
+  if (counted_) {
     state_.begin_main();
   }
 }
 
 runtime::main_call::~main_call() {
-  if (detail::this_worker() == nullptr) {
+  if (counted_) {
     state_.end_main();
   }
 }

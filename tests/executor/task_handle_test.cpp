@@ -290,11 +290,21 @@ TEST_F(TaskHandle, CallsALateOnDoneOnBehalfOfItsTask) {
     task_id seen{};
     const task_handle<int> handle = spawn(number, 1);
     co_await handle;
-    { co_await spawn(number, 2); }  // Gone when the callback runs: nothing may speak of it.
+    co_await spawn(number, 2);  // Gone when the callback runs: nothing may speak of it.
     handle.on_done([&] { seen = this_task::id(); });
     co_await sleep_for(1ms);
     EXPECT_EQ(seen, handle.id());
   });
+}
+
+TEST_F(TaskHandle, CannotCallOnDoneWhenTheExecutorIsGone) {
+  std::optional<task_handle<int>> kept;
+  run([&]() -> task<> {
+    kept = spawn(number, 1);
+    co_await *kept;
+  });
+  const accounted_executor another({.threads = 1});
+  EXPECT_THROW(kept->on_done([] { ADD_FAILURE() << "on another executor"; }), usage_error);
 }
 
 TEST_F(TaskHandle, KnowsNameAndSite) {
@@ -306,7 +316,7 @@ TEST_F(TaskHandle, KnowsNameAndSite) {
     EXPECT_NE(std::string(named.site().file).find("task_handle_test.cpp"), std::string::npos);
     const task_handle<int> nameless = spawn(number(1));
     EXPECT_EQ(nameless.name(), "");
-    EXPECT_EQ(nameless.site().line, here + 4);
+    EXPECT_EQ(nameless.site().line, here + 5);
     EXPECT_NE(named.id(), nameless.id());
     EXPECT_NE(named.id(), task_id::none);
     co_await named;

@@ -88,7 +88,10 @@ task<int> failing(E error) {
 task<> holding(std::shared_ptr<int>) { co_return; }
 
 task<std::uint64_t> sum_to(std::uint64_t n) {
-  co_return n == 0 ? 0 : n + co_await sum_to(n - 1);
+  if (n == 0) {
+    co_return 0;
+  }
+  co_return n + co_await sum_to(n - 1);
 }
 
 TEST_F(Task, GivesAValue) {

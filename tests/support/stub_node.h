@@ -41,8 +41,8 @@ class stub_node final : public detail::cancel_node, detail::job {
 
   // How often it was asked to look again, how many waits it has seen begin, and how many it has now.
   int polls() const noexcept { return polls_.load(); }
-  int enrolled() const noexcept { return with_lock([this] { return enrolled_; }); }
-  int waiting() const noexcept { return with_lock([this] { return waiting_; }); }
+  int enrolled() const noexcept { return read(enrolled_); }
+  int waiting() const noexcept { return read(waiting_); }
 
   // Blocks until so many waits have begun.
   void await_enrolled(int count) const {
@@ -82,10 +82,9 @@ class stub_node final : public detail::cancel_node, detail::job {
   detail::outcome_cell* task() const noexcept override { return nullptr; }
 
  private:
-  template <class Function>
-  auto with_lock(const Function& function) const noexcept {
+  int read(const int& guarded) const noexcept {
     const std::lock_guard lock(mutex_);
-    return function();
+    return guarded;
   }
 
   bool poll(detail::epoch now) noexcept override {

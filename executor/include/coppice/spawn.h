@@ -36,7 +36,11 @@ namespace detail {
 template <class T>
 class started_task {
  public:
-  explicit started_task(task<T>&& from) noexcept : task_(std::move(from)) {}
+  explicit started_task(task<T>&& from) : task_(std::move(from)) {
+    if (!task_) {
+      throw usage_error("spawn of an empty task: it was default-constructed, moved from, or awaited before");
+    }
+  }
 
   void give_back(task<T>&& to) noexcept { to = std::move(task_); }
 

@@ -41,7 +41,8 @@ class COPPICE_EXPORT task_ref {
   cancel_token token() const;
 
   // fn() runs once, on a worker, after the outcome is visible and before the parent scope's exit; at once
-  // posted if already done. What it throws is reported (origin handler).
+  // posted if already done, and a usage_error if the runtime has ended. What it throws is reported (origin
+  // handler).
   void on_done(std::function<void()> fn) const;
 
   friend bool operator==(const task_ref& a, const task_ref& b) noexcept {

@@ -127,8 +127,11 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
     if (chain == total()) [[likely]] {
       return finish(here, word());
     }
-    if (here.forks.pop_if(this)) [[likely]] {
-      return advance_(*this, here, chain);
+    if (here.forks.keeps(this)) [[likely]] {
+      return advance_(*this, here, chain, true);
+    }
+    if (here.forks.pop_if(this)) {
+      return advance_(*this, here, chain, false);
     }
     return arrive(here, chain);
   }
@@ -136,14 +139,16 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
   void child_failed(std::exception_ptr error, worker_core& here) noexcept;
 
  protected:
-  // Makes the next child, of a chain that has run so many, and returns it; or ends the chain.
-  using advance = std::coroutine_handle<>(fork_each_base&, worker_core&, std::uint32_t chain) noexcept;
+  // Makes the next child, of a chain that has run so many, and returns it; or ends the chain. `kept`: the
+  // fork is still the newest item of the worker's deque.
+  using advance = std::coroutine_handle<>(fork_each_base&, worker_core&, std::uint32_t chain,
+                                          bool kept) noexcept;
 
   explicit fork_each_base(advance* next_child) noexcept : advance_(next_child) {
     run = [](job& self, worker_core& here) noexcept {
       auto& fork = static_cast<fork_each_base&>(self);
       here.scope = fork.children_scope_;
-      fork.advance_(fork, here, 0).resume();
+      fork.advance_(fork, here, 0, false).resume();
     };
   }
   ~fork_each_base() = default;

@@ -165,7 +165,7 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
       return here.leave_fork(*this);
     }
-    return start_child(*this, here, 0);
+    return start_child(*this, here, 0, false);
   }
 
   void await_resume() {
@@ -178,7 +178,7 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
   static constexpr std::size_t most_children = 0xffff'ffff;
 
   static std::coroutine_handle<> start_child(fork_each_base& self, worker_core& here,
-                                             std::uint32_t chain) noexcept {
+                                             std::uint32_t chain, bool kept) noexcept {
     auto& fork = static_cast<fork_join_n_operation&>(self);
     const std::uint32_t i = fork.made_++;
     promise_base* child = nullptr;
@@ -188,12 +188,21 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     if (child == nullptr) [[unlikely]] {  // It counts as ended, and those not yet made with it.
       const std::uint32_t given_up = fork.count_ - i;
       fork.made_ = fork.count_;
+      if (kept) {
+        here.forks.drop();
+      }
       return fork.end_chain(here, chain + given_up);
     }
     child->chain = chain + 1;
-    if (fork.made_ != fork.count_) {
+    if (fork.made_ == fork.count_) {
+      if (kept) {
+        here.forks.drop();
+      }
+    } else if (!kept) {
       fork.offer(here);
-    } else if (here.forks.share()) [[unlikely]] {
+      return child->handle();
+    }
+    if (here.forks.share()) [[unlikely]] {
       here.published();
     }
     return child->handle();
@@ -217,6 +226,8 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     } else {
       static_assert(std::is_same_v<decltype(results_[0]), value&>,
                     "coppice: the results go to objects of the type that the tasks give");
+      static_assert(result_slot<value>::direct || std::is_move_assignable_v<value>,
+                    "coppice: a result of this type cannot be assigned to the object that it goes to");
       return std::addressof(results_[static_cast<std::iter_difference_t<Out>>(i)]);
     }
   }

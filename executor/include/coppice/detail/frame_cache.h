@@ -27,7 +27,7 @@ struct frame_slab {
   static constexpr std::size_t size = std::size_t{64} * 1024;
   static constexpr std::uint32_t header_bytes = 64;  // The first block lies behind it.
 
-  frame_cache* owner;
+  frame_cache* owner;          // Null: a single block, too large for a class.
   frame_slab* next;            // In one of the owner's lists of slabs.
   std::uint32_t block_bytes;
   std::uint32_t carved_bytes;  // From the slab's start; what lies behind has never been handed out.
@@ -69,6 +69,22 @@ class COPPICE_EXPORT frame_cache {
     deallocate_slowly(memory, bytes);
   }
 
+  // Are blocks pooled, and then any of them known by its slab?
+  bool pooled() const noexcept { return pooled_classes_ != 0; }
+
+  // Gives back a pooled block whose size the caller does not know. Owner of *this* cache only.
+  [[gnu::always_inline]] void deallocate_pooled(void* memory) noexcept {
+    frame_slab* const slab = frame_slab::of(memory);
+    if (slab->owner == this) [[likely]] {
+      auto* const block = static_cast<free_block*>(memory);
+      free_block*& list = free_[slab->block_bytes / class_bytes];
+      block->next = list;
+      list = block;
+      return;
+    }
+    deallocate_slowly(memory, slab->block_bytes);
+  }
+
   // The same from a thread that owns no cache.
   static void* allocate_foreign(std::size_t bytes);
   static void deallocate_foreign(void* memory, std::size_t bytes) noexcept;
@@ -90,6 +106,40 @@ class COPPICE_EXPORT frame_cache {
   static std::size_t live_large_blocks() noexcept;
   static std::size_t live_foreign_blocks();
 
+  // Those of them that are coroutine frames: all but outcome cells, which live as long as their handles.
+  std::size_t live_frames() noexcept;
+
+  // The frames that are large, or that plain threads have made.
+  static std::size_t live_shared_frames() noexcept;
+
+  // Outcome cells among the blocks. A worker that makes or frees cells of its own pays no locked
+  // instruction for it.
+  class cell_count {
+   public:
+    void change(bool by_owner, std::int64_t by) noexcept {
+      if (by_owner) {
+        own_.store(own_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+      } else {
+        others_.fetch_add(by, std::memory_order_relaxed);
+      }
+    }
+    std::size_t value() const noexcept {
+      return static_cast<std::size_t>(own_.load(std::memory_order_relaxed) +
+                                      others_.load(std::memory_order_relaxed));
+    }
+
+   private:
+    atomic<std::int64_t> own_{0};     // The owner.
+    atomic<std::int64_t> others_{0};  // Everybody else.
+  };
+
+  // Where a block of allocate(bytes) is to be counted if it is a cell, and whether this cache owns that.
+  struct cell_place {
+    cell_count* count;
+    bool own;
+  };
+  static cell_place cells_of(void* block, std::size_t bytes, const frame_cache* asking) noexcept;
+
   // A cache for a new worker, one that has been released if possible. Throws std::bad_alloc.
   static frame_cache& acquire();
   static void release(frame_cache& cache) noexcept;
@@ -109,6 +159,8 @@ class COPPICE_EXPORT frame_cache {
   }
 
   void* allocate_slowly(std::size_t bytes);
+  static void* allocate_large(std::size_t bytes);
+  static void deallocate_large(void* memory) noexcept;
   void deallocate_slowly(void* memory, std::size_t bytes) noexcept;
   void receive(free_block* first, free_block* last) noexcept;
   void take_returned() noexcept;
@@ -137,6 +189,7 @@ class COPPICE_EXPORT frame_cache {
   free_block* batch_last_ = nullptr;             // The owner.
   std::size_t batch_size_ = 0;                   // The owner.
   frame_cache* next_released_ = nullptr;         // The registry, under its lock.
+  cell_count cells_;
   alignas(64) atomic<free_block*> returned_{nullptr};  // Anybody pushes, the owner takes.
 };
 

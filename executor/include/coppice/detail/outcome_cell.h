@@ -112,10 +112,8 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   // worker of its executor. Once, after its keeper has admitted it. Takes over one reference.
   void launch(bool immediate) noexcept;
 
-  static void* operator new(std::size_t bytes) { return promise_base::operator new(bytes); }
-  static void operator delete(void* cell, std::size_t bytes) noexcept {
-    promise_base::operator delete(cell, bytes);
-  }
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* cell, std::size_t bytes) noexcept;
 
   // The keeper's list of live tasks.
   outcome_cell* earlier = nullptr;
@@ -166,6 +164,7 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   const source_site site_;
   const time_point spawned_at_;
   const bool guaranteed_;
+  const std::uint64_t home_id_;  // Of the executor, for calls that come when it may be gone.
   task_keeper& keeper_;
   task_node node_;
   std::unique_ptr<time_limit> limit_;  // Null unless the task was given one.
@@ -227,6 +226,11 @@ class typed_cell : public outcome_cell {
   failure_slot& result() noexcept final { return result_; }
 
   void settle_value() final {
+    // Also if the value cannot be moved: the failure then takes its place.
+    const struct clearing {
+      result_slot<T>& result;
+      ~clearing() { result.clear(); }
+    } at_end{result_};
     if constexpr (std::is_void_v<T>) {
       outcome_.emplace(nullptr);
     } else if constexpr (std::is_reference_v<T>) {
@@ -234,7 +238,6 @@ class typed_cell : public outcome_cell {
     } else {
       outcome_.emplace(std::in_place, result_.take_value());
     }
-    result_.clear();
   }
   void settle_failure(error_entry entry) noexcept final {
     result_.clear();

@@ -16,6 +16,7 @@
 namespace coppice::inline v0::detail {
 
 class fork_base;
+template <bool Plain>
 struct final_awaiter;
 
 // One that is told how a coroutine ended, behind the destruction of its frame. Both return what runs next.
@@ -34,7 +35,6 @@ class promise_base : public job {
   promise_base& operator=(const promise_base&) = delete;
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
-  final_awaiter final_suspend() const noexcept;
 
   std::coroutine_handle<> handle() noexcept {
     return std::coroutine_handle<promise_base>::from_promise(*this);
@@ -45,14 +45,14 @@ class promise_base : public job {
   // Makes `caller` go on when this coroutine has ended; both stand under the same scope.
   void continue_with(promise_base& caller, void* place) noexcept {
     continuation_ = continuation::caller;
-    caller_ = &caller;
+    target_ = &caller;
     scope_ = caller.scope_;
     place_ = place;
   }
 
   void continue_with(receiver& other, cancel_node* scope, void* place) noexcept {
     continuation_ = continuation::receiver;
-    receiver_ = &other;
+    target_ = &other;
     scope_ = scope;
     place_ = place;
   }
@@ -60,7 +60,7 @@ class promise_base : public job {
   // `each`: the fork is a fork_each_base.
   void continue_with(fork_base& fork, bool each, cancel_node* scope, void* place) noexcept {
     continuation_ = each ? continuation::fork_each : continuation::fork;
-    fork_ = &fork;
+    target_ = &fork;
     scope_ = scope;
     place_ = place;
     chain = 1;
@@ -107,6 +107,7 @@ class promise_base : public job {
   void* place() const noexcept { return place_; }
 
  private:
+  template <bool Plain>
   friend struct final_awaiter;
 
   enum class continuation : unsigned char { caller, fork, fork_each, receiver };
@@ -121,11 +122,7 @@ class promise_base : public job {
 
   // All are written when the coroutine is started, by its starter, and not before.
   continuation continuation_;
-  union {
-    promise_base* caller_;
-    receiver* receiver_;
-    fork_base* fork_;
-  };
+  void* target_;  // A promise_base, fork_base or receiver, as continuation_ says.
   cancel_node* scope_;
   void* place_;  // Where the result goes: see result_slot::place_of_value(). The starter.
 };
