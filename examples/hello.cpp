@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 co::task<int> square(int x) {
   co_await co::sleep_for(1ms);
-  co_return x * x;
+  co_return x* x;
 }
 
 co::task<int> late() {

@@ -18,34 +18,55 @@ executor::executor(const options& from, const detail::test_setup* setup)
 executor::~executor() {
   if (on_own_worker()) {
     std::fputs(
-        "coppice: a runtime is destroyed by one of its own tasks, which would have to wait for itself. Destroy "
+        "coppice: a runtime is destroyed by one of its own tasks, which would have to wait for "
+        "itself. Destroy "
         "it from the thread that made it, or from a thread outside it.\n",
         stderr);
     std::abort();
   }
 }
 
-std::vector<task_ref> executor::live_tasks() const { return state_->live_tasks(); }
-std::size_t executor::live_task_count() const noexcept { return state_->live_task_count(); }
-void executor::close() noexcept { state_->close(); }
-void executor::cancel_all(const cancel_reason& reason) noexcept { state_->cancel_all(reason); }
+std::vector<task_ref> executor::live_tasks() const {
+  return state_->live_tasks();
+}
+std::size_t executor::live_task_count() const noexcept {
+  return state_->live_task_count();
+}
+void executor::close() noexcept {
+  state_->close();
+}
+void executor::cancel_all(const cancel_reason& reason) noexcept {
+  state_->cancel_all(reason);
+}
 
 void executor::cancel_from_now(const cancel_reason& reason) noexcept {
   state_->cancel_from_now(reason);
 }
 
-void executor::cancel_no_more() noexcept { state_->cancel_no_more(); }
-task_counts executor::counts() const noexcept { return state_->counts(); }
-time_point executor::time_now() const noexcept { return state_->time.now(); }
-bool executor::forked() const noexcept { return state_->forked(); }
-void executor::post(detail::job& ready) noexcept { state_->core->post(ready); }
+void executor::cancel_no_more() noexcept {
+  state_->cancel_no_more();
+}
+task_counts executor::counts() const noexcept {
+  return state_->counts();
+}
+time_point executor::time_now() const noexcept {
+  return state_->time.now();
+}
+bool executor::forked() const noexcept {
+  return state_->forked();
+}
+void executor::post(detail::job& ready) noexcept {
+  state_->core->post(ready);
+}
 
 bool executor::on_own_worker() const noexcept {
   const detail::worker_core* const here = detail::this_worker();
   return here != nullptr && &here->home == state_->core.get();
 }
 
-bool executor::wait_until_idle(duration limit) const { return state_->wait_until_idle(limit); }
+bool executor::wait_until_idle(duration limit) const {
+  return state_->wait_until_idle(limit);
+}
 
 error_handler executor::set_error_handler(error_handler handler) {
   return state_->set_error_handler(std::move(handler));
@@ -55,7 +76,9 @@ unsigned executor::workers() const noexcept {
   return static_cast<unsigned>(state_->core->workers.size());
 }
 
-const options& executor::effective_options() const noexcept { return state_->resolved.effective; }
+const options& executor::effective_options() const noexcept {
+  return state_->resolved.effective;
+}
 
 detail::task_keeper& executor::task_keeper_of() const {
   state_->require_same_process("spawn");
@@ -65,19 +88,23 @@ detail::task_keeper& executor::task_keeper_of() const {
 detail::task_keeper& executor::main_keeper() const {
   if (detail::this_worker() != nullptr) {
     throw usage_error(
-        "block_on on a worker: it would block the thread that is to run the task; co_await the task instead");
+        "block_on on a worker: it would block the thread that is to run the task; co_await the "
+        "task instead");
   }
   state_->require_same_process("block_on");
   return state_->mains;
 }
 
-void executor::wait_for_end(const task_ref& main) const { state_->wait_for_end(main); }
+void executor::wait_for_end(const task_ref& main) const {
+  state_->wait_for_end(main);
+}
 
 namespace detail {
 
 void schedule_operation::require_same() const {
   if (&current_worker->home != to_.core.get()) {
-    throw usage_error("schedule() on another executor: a task stays with its own; spawn a task there instead");
+    throw usage_error(
+        "schedule() on another executor: a task stays with its own; spawn a task there instead");
   }
 }
 

@@ -5,6 +5,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace coppice::inline v0::detail {
 
@@ -49,7 +50,9 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
   all.cores.push_back(this);
 }
 
-executor_core::~executor_core() { retire(); }
+executor_core::~executor_core() {
+  retire();
+}
 
 std::size_t executor_core::live() noexcept {
   census& all = census::instance();
@@ -83,11 +86,19 @@ void executor_core::post(job& ready) noexcept {
       return;
     }
   }
+  posters_.fetch_add(1, std::memory_order_relaxed);
   ready.next = wakes_.load(std::memory_order_relaxed);
   while (!wakes_.compare_exchange_weak(ready.next, &ready, std::memory_order_seq_cst,  // X1 P1
                                        std::memory_order_relaxed)) {
   }
   wake_if_wanted();
+  posters_.fetch_sub(1, std::memory_order_release);  // X4
+}
+
+void executor_core::wait_for_posters() const noexcept {
+  while (posters_.load(std::memory_order_acquire) != 0) {  // X4
+    std::this_thread::yield();
+  }
 }
 
 void executor_core::submit(job& fresh) noexcept {

@@ -6,6 +6,7 @@
 //   X2  spawn counts its job after it has pushed it, and then looks at who sleeps (P1); a worker that goes
 //       to sleep reads the count.
 //   X3  stop() sets the flag, then wakes all (P1).
+//   X4  post() has done with the core when it takes itself off the count; who waits for that may destroy it.
 #pragma once
 
 #include "executor/parking.h"
@@ -53,8 +54,12 @@ class executor_core {
   executor_core(const executor_core&) = delete;
   executor_core& operator=(const executor_core&) = delete;
 
-  // Queues a resumable job from any thread; never allocates, never fails.
+  // Queues a resumable job from any thread; never allocates, never fails. The job may end the last task, and
+  // with it the executor's life, before the call has returned: see wait_for_posters().
   void post(job& ready) noexcept;
+
+  // Before the core is destroyed, behind the end of every task: until no post() is under way.
+  void wait_for_posters() const noexcept;
 
   // Queues new work from a foreign thread, first in first out. Never fails: without memory it goes the way
   // of a wake.
@@ -73,7 +78,9 @@ class executor_core {
 
   // Workers.
   job* take_wakes() noexcept { return wakes_.exchange(nullptr, std::memory_order_acquire); }  // X1
-  bool wakes_in_sight() const noexcept { return wakes_.load(std::memory_order_seq_cst) != nullptr; }  // X1
+  bool wakes_in_sight() const noexcept {
+    return wakes_.load(std::memory_order_seq_cst) != nullptr;
+  }  // X1
   job* take_submitted() noexcept;
   bool submitted_in_sight() const noexcept {
     return submitted_count_.load(std::memory_order_seq_cst) > 0;  // X2
@@ -110,17 +117,18 @@ class executor_core {
   time_source& time;
   const core_settings settings;
   executor_state& owner;
-  task_keeper& root;  // Of what the free spawn() starts.
-  atomic<bool> watched{false};  // A sleeper wakes now and then to look after busy workers.
+  task_keeper& root;                  // Of what the free spawn() starts.
+  atomic<bool> watched{false};        // A sleeper wakes now and then to look after busy workers.
   std::unique_ptr<standstill> still;  // Null unless time is virtual. Constant.
 
  private:
   friend class worker;
 
   alignas(64) atomic<epoch> epoch_{epoch_step};  // Whoever cancels.
-  alignas(64) atomic<job*> wakes_{nullptr};  // Anybody pushes, a worker takes all.
-  atomic<std::int64_t> submitted_count_{0};  // Whoever submits, and the worker that takes.
-  atomic<bool> stopping_{false};             // stop().
+  alignas(64) atomic<job*> wakes_{nullptr};      // Anybody pushes, a worker takes all.
+  atomic<std::int64_t> submitted_count_{0};      // Whoever submits, and the worker that takes.
+  atomic<std::uint32_t> posters_{0};             // Whoever posts, around it.
+  atomic<bool> stopping_{false};                 // stop().
   tbb::concurrent_queue<job*> submitted_;
 };
 

@@ -74,12 +74,14 @@ executor_state::executor_state(executor& of, const options& from, const test_set
     throw;
   }
   if (started < wanted) {
-    std::fprintf(stderr, "coppice: the system granted %zu of %zu worker threads\n", started, wanted);
+    std::fprintf(stderr, "coppice: the system granted %zu of %zu worker threads\n", started,
+                 wanted);
   }
   team_.go([this](const team_member& member) {
     if (const auto cpu = cpu_of_worker(resolved.pin_plan, member.index)) {
       if (!pin_current_thread(*cpu)) {
-        std::fprintf(stderr, "coppice: worker %zu could not be pinned to CPU %u\n", member.index, *cpu);
+        std::fprintf(stderr, "coppice: worker %zu could not be pinned to CPU %u\n", member.index,
+                     *cpu);
       }
     }
     core->workers[member.index]->run(member.stack_base, member.stack_bytes);
@@ -103,13 +105,15 @@ executor_state::~executor_state() {
   core->retire();
   core->stop();
   team_.join();
+  core->wait_for_posters();
 }
 
 void executor_state::require_same_process(const char* call) const {
   if (forked()) {
-    throw usage_error(std::string(call) +
-                      " in the child of a fork(): the workers stayed in the parent; make a new runtime "
-                      "here, or fork before making one");
+    throw usage_error(
+        std::string(call) +
+        " in the child of a fork(): the workers stayed in the parent; make a new runtime "
+        "here, or fork before making one");
   }
 }
 
@@ -139,9 +143,14 @@ void executor_state::remove(outcome_cell& task) noexcept {
   const absl::MutexLock lock(&mutex_);
   --count_;
   switch (task.status()) {
-    case task_status::completed: ++counts_.completed; break;
-    case task_status::failed: ++counts_.failed; break;
-    default: ++counts_.cancelled;
+    case task_status::completed:
+      ++counts_.completed;
+      break;
+    case task_status::failed:
+      ++counts_.failed;
+      break;
+    default:
+      ++counts_.cancelled;
   }
   (task.later != nullptr ? task.later->earlier : latest_) = task.earlier;
   if (task.earlier != nullptr) {
@@ -207,8 +216,9 @@ bool executor_state::wait_until_idle(duration limit) const {
   }
   const absl::MutexLock lock(&mutex_);
   const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; };
-  return limit == forever ? (mutex_.Await(absl::Condition(&idle)), true)
-                          : mutex_.AwaitWithTimeout(absl::Condition(&idle), absl::FromChrono(limit));
+  return limit == forever
+             ? (mutex_.Await(absl::Condition(&idle)), true)
+             : mutex_.AwaitWithTimeout(absl::Condition(&idle), absl::FromChrono(limit));
 }
 
 void executor_state::wait_for_end(const task_ref& main) const {
@@ -225,15 +235,16 @@ void executor_state::wait_for_end(const task_ref& main) const {
     return ended();
   };
   if (core->still->wait(ended_now, forever) == standstill::wait_end::deadlock) {
-    const usage_error deadlock(deadlock_text());
+    const std::string deadlock = deadlock_text();
     main.cancel(cancel_reason(cancel_kind::misuse, "deadlock"));
     wait_at_standstills(ended_now, forever);
-    throw deadlock;
+    throw usage_error(deadlock);
   }
 }
 
 std::string executor_state::deadlock_text() const {
-  return "deadlock: block_on waits for a task that can never end, since every task waits, no timer is set "
+  return "deadlock: block_on waits for a task that can never end, since every task waits, no timer "
+         "is set "
          "and nothing is expected from outside\n" +
          core->still->describe();
 }
@@ -246,15 +257,20 @@ bool executor_state::wait_at_standstills(const Condition& condition, duration li
   }
   for (;;) {
     switch (core->still->wait(condition, limit)) {
-      case standstill::wait_end::met: return true;
-      case standstill::wait_end::time_up: return condition();
-      case standstill::wait_end::deadlock: break;
+      case standstill::wait_end::met:
+        return true;
+      case standstill::wait_end::time_up:
+        return condition();
+      case standstill::wait_end::deadlock:
+        break;
     }
     // What is queued since may still end them.
     if (core->still->deadlocked() && !condition()) {
-      std::fprintf(stderr, "coppice: tasks were asked to stop and never will: every task waits, no timer is set "
-                           "and nothing is expected from outside\n%s",
-                   core->still->describe().c_str());
+      std::fprintf(
+          stderr,
+          "coppice: tasks were asked to stop and never will: every task waits, no timer is set "
+          "and nothing is expected from outside\n%s",
+          core->still->describe().c_str());
       std::terminate();
     }
   }
@@ -301,15 +317,18 @@ error_handler executor_state::set_error_handler(error_handler handler) {
   return next ? *next : error_handler();
 }
 
-void executor_state_deleter::operator()(executor_state* state) const noexcept { delete state; }
+void executor_state_deleter::operator()(executor_state* state) const noexcept {
+  delete state;
+}
 
 void throw_refused(admission why, const task_keeper& keeper) {
   if (why == admission::closed) {
     throw scope_closed(std::string("spawn into ") + keeper.kind() + ", which has been shut down");
   }
-  throw resource_exhausted(std::string("spawn into ") + keeper.kind() +
-                           ", which has as many live tasks as its limit allows (COPPICE_MAX_TASKS, or "
-                           "options.max_tasks)");
+  throw resource_exhausted(
+      std::string("spawn into ") + keeper.kind() +
+      ", which has as many live tasks as its limit allows (COPPICE_MAX_TASKS, or "
+      "options.max_tasks)");
 }
 
 }  // namespace coppice::inline v0::detail

@@ -84,7 +84,7 @@ class executor_state {
   std::size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
   task_counts counts_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::optional<cancel_reason> cancelling_ ABSL_GUARDED_BY(mutex_);  // For tasks yet to come.
+  std::optional<cancel_reason> cancelling_ ABSL_GUARDED_BY(mutex_);       // For tasks yet to come.
   std::shared_ptr<const error_handler> handler_ ABSL_GUARDED_BY(mutex_);  // Null: the default.
   thread_team team_;  // Last: the threads use all the others.
 };

@@ -13,9 +13,9 @@ namespace {
 // A failure that came too late to be thrown.
 void report_suppressed(std::exception_ptr error, worker_core& here) noexcept {
   const outcome_cell* const task = here.scope != nullptr ? here.scope->task() : nullptr;
-  error_entry entry = task == nullptr
-                          ? error_entry(std::move(error))
-                          : make_entry(std::move(error), task->id(), task->name(), task->site(), {}, {}, {});
+  error_entry entry = task == nullptr ? error_entry(std::move(error))
+                                      : make_entry(std::move(error), task->id(), task->name(),
+                                                   task->site(), {}, {}, {});
   here.home.owner.report({error_origin::suppressed, std::move(entry), {}, {}});
 }
 

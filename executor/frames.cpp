@@ -29,7 +29,8 @@ constexpr bool pooled_build = true;
 constexpr std::size_t batch_limit = 32;   // Blocks that go home together.
 constexpr std::size_t carve_blocks = 32;  // Blocks cut from a slab at a time.
 
-detail::atomic<std::size_t> large_blocks{0};  // Anybody, relaxed: a count that tests read when all is still.
+detail::atomic<std::size_t> large_blocks{
+    0};  // Anybody, relaxed: a count that tests read when all is still.
 constinit frame_cache::cell_count large_cells;
 
 }  // namespace
@@ -245,7 +246,9 @@ std::size_t frame_cache::live_foreign_blocks() {
   return all.foreign.live_blocks();
 }
 
-std::size_t frame_cache::live_frames() noexcept { return live_blocks() - cells_.value(); }
+std::size_t frame_cache::live_frames() noexcept {
+  return live_blocks() - cells_.value();
+}
 
 std::size_t frame_cache::live_shared_frames() noexcept {
   registry& all = registry::instance();

@@ -14,7 +14,9 @@ namespace coppice::inline v0::detail {
 class job_bag {
  public:
   // Without `shuffle` the seed decides nothing: first in, first out. Throws std::bad_alloc.
-  job_bag(std::uint64_t seed, bool shuffle) : random_(seed), shuffle_(shuffle) { jobs_.reserve(64); }
+  job_bag(std::uint64_t seed, bool shuffle) : random_(seed), shuffle_(shuffle) {
+    jobs_.reserve(64);
+  }
 
   bool shuffles() const noexcept { return shuffle_; }
   bool empty() const noexcept { return first_ == jobs_.size(); }
@@ -37,13 +39,18 @@ class job_bag {
     }
   }
 
-  // False if there is no memory for it; the job is then the caller's.
-  [[nodiscard]] bool add(job& ready) noexcept {
-    if (!make_room()) {
-      return false;
+  // Only when room has been made for it.
+  void add(job& ready) noexcept { jobs_.push_back(&ready); }
+
+  // The same, as one that came before all others.
+  void add_first(job& ready) noexcept {
+    if (shuffle_) {
+      add(ready);
+    } else if (first_ != 0) {
+      jobs_[--first_] = &ready;
+    } else {
+      jobs_.insert(jobs_.begin(), &ready);
     }
-    jobs_.push_back(&ready);
-    return true;
   }
 
   // Takes one out; null if there is none.

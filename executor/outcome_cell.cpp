@@ -31,6 +31,15 @@ frame_cache::cell_place frame_place_of(void* cell, std::size_t bytes) noexcept {
   return frame_cache::cells_of(cell, bytes, here != nullptr ? &here->frames : nullptr);
 }
 
+// Without memory for it, what says so.
+std::exception_ptr timed_out(duration limit) noexcept {
+  try {
+    return std::make_exception_ptr(timeout_error(limit));
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 void count_one(const frame_cache::cell_place& place, std::int64_t by) noexcept {
   place.count->change(place.own, by);
 }
@@ -81,7 +90,8 @@ class outcome_cell::time_limit final : public suspension, job {
 
   time_point due() const noexcept {
     const duration limit = std::max(limit_, duration::zero());
-    return limit >= time_point::max() - task_.spawned_at_ ? time_point::max() : task_.spawned_at_ + limit;
+    return limit >= time_point::max() - task_.spawned_at_ ? time_point::max()
+                                                          : task_.spawned_at_ + limit;
   }
 
   // Whoever has claimed the slot.
@@ -130,7 +140,9 @@ void outcome_cell::operator delete(void* cell, std::size_t bytes) noexcept {
   count_one(place, -1);
 }
 
-void outcome_cell::destroy() noexcept { delete this; }
+void outcome_cell::destroy() noexcept {
+  delete this;
+}
 
 std::string_view outcome_cell::name() const noexcept {
   const std::lock_guard lock(mutex_);
@@ -174,7 +186,11 @@ void outcome_cell::launch(bool immediate) noexcept {
     here->scope = scope;
     return;
   }
+  // In thieves' sight at once: its maker may go on for long, or wait for it without giving way.
   here->push(*this);
+  if (here->forks.publish()) {
+    here->published();
+  }
 }
 
 // The body of a task that was cancelled before it began never runs.
@@ -188,6 +204,7 @@ void outcome_cell::start_job(job& self, worker_core& here) noexcept {
     return;
   }
   task.status_.store(task_status::running, std::memory_order_relaxed);
+  task.result().reset();
   promise_base* started = nullptr;
   try {
     if (task.limit_) {
@@ -235,7 +252,7 @@ std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
   task_status end = task_status::cancelled;
   if (limit_ && reason.kind() == cancel_kind::deadline) {
     end = task_status::failed;
-    settle_failure(entry_for(std::make_exception_ptr(timeout_error(limit_->limit()))));
+    settle_failure(entry_for(timed_out(limit_->limit())));
   } else {
     settle_cancelled(reason);
   }
@@ -312,7 +329,8 @@ class outcome_cell::late_call final : job {
   static void post(outcome_cell& task, std::function<void()> function) {
     auto call = std::make_unique<late_call>(task, std::move(function));
     if (!executor_core::post_to(task.home_id_, *call)) {
-      throw usage_error("on_done of a task whose runtime has ended: nobody is left to run the callback");
+      throw usage_error(
+          "on_done of a task whose runtime has ended: nobody is left to run the callback");
     }
     static_cast<void>(call.release());
   }
@@ -326,7 +344,8 @@ class outcome_cell::late_call final : job {
     try {
       mine->function_();
     } catch (...) {
-      here.home.owner.report({error_origin::handler, task.entry_for(std::current_exception()), {}, {}});
+      here.home.owner.report(
+          {error_origin::handler, task.entry_for(std::current_exception()), {}, {}});
     }
     here.scope = nullptr;
   }

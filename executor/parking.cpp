@@ -14,7 +14,8 @@ namespace {
 
 // The kernel compares the word itself. Absolute deadlines are of CLOCK_MONOTONIC, which is std's steady
 // clock in libstdc++.
-long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* deadline) {
+long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* deadline) {
   static_assert(sizeof(word) == sizeof(std::uint32_t));
   return syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, deadline, nullptr,
                  FUTEX_BITSET_MATCH_ANY);
@@ -59,7 +60,9 @@ bool parking::rouse(bed& which) noexcept {
   return true;
 }
 
-void parking::retract(std::size_t worker) noexcept { rouse(beds_[worker]); }
+void parking::retract(std::size_t worker) noexcept {
+  rouse(beds_[worker]);
+}
 
 bool parking::wake_one() noexcept {
   for (std::size_t i = 0; i != count_; ++i) {
@@ -85,7 +88,8 @@ bool parking::wait(std::size_t worker, time_point deadline) noexcept {
   const bool limited = deadline != time_point::max();
   const auto since_epoch = deadline.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_epoch);
-  const timespec until{static_cast<time_t>(seconds.count()), static_cast<long>((since_epoch - seconds).count())};
+  const timespec until{static_cast<time_t>(seconds.count()),
+                       static_cast<long>((since_epoch - seconds).count())};
   while (mine.asleep.load(std::memory_order_acquire) != 0) {  // P2
     if (limited && clock::now() >= deadline) {
       return !rouse(mine);

@@ -22,6 +22,7 @@ standstill::standstill(executor_core& of, bool autojump, duration patience)
   for (std::size_t i = 0; i != workers_.size(); ++i) {
     workers_[i].frames_before = of.workers[i]->frames.live_frames();
   }
+  resting_ = workers_.size();
 }
 
 // A worker that was called out of its sleep lies down again before it looks whether it may get up: so it is
@@ -252,12 +253,13 @@ void standstill::look_at_conditions() noexcept {
   tell_if_met();
 }
 
-time_point standstill::now() const noexcept { return core_.time.now(); }
+time_point standstill::now() const noexcept {
+  return core_.time.now();
+}
 
 time_point standstill::later(duration d) const noexcept {
   const time_point start = now();
-  return d >= time_point::max() - start ? time_point::max()
-                                        : start + std::max(d, duration::zero());
+  return d >= time_point::max() - start ? time_point::max() : start + std::max(d, duration::zero());
 }
 
 time_point standstill::instant_behind(duration d) const noexcept {
@@ -283,7 +285,9 @@ std::size_t standstill::pending_timers() const noexcept {
   return timers;
 }
 
-std::uint64_t standstill::seed() const noexcept { return core_.settings.seed.value_or(0); }
+std::uint64_t standstill::seed() const noexcept {
+  return core_.settings.seed.value_or(0);
+}
 
 bool standstill::deadlocked() const noexcept {
   const std::lock_guard lock(mutex_);
@@ -318,21 +322,28 @@ std::size_t standstill::live_frames() const noexcept {
   return frames - std::min(frames, before);
 }
 
-bool standstill::alone() const noexcept { return executor_core::live() == 1; }
+bool standstill::alone() const noexcept {
+  return executor_core::live() == 1;
+}
 
 void standstill::let_time_go() noexcept {
   const std::lock_guard lock(mutex_);
   autojump_ = true;
 }
 
-std::string standstill::describe() const { return kit_ != nullptr ? kit_->describe() : std::string(); }
+std::string standstill::describe() const {
+  return kit_ != nullptr ? kit_->describe() : std::string();
+}
 
-standstill* standstill_of(const executor& of) noexcept { return of.state().core->still.get(); }
+standstill* standstill_of(const executor& of) noexcept {
+  return of.state().core->still.get();
+}
 
 standstill& current_standstill(const char* call) {
   standstill* const still = standstill_of(current_executor(call));
   if (still == nullptr) {
-    throw usage_error(std::string(call) + " where time is not virtual: it is for tasks of a test_runtime");
+    throw usage_error(std::string(call) +
+                      " where time is not virtual: it is for tasks of a test_runtime");
   }
   return *still;
 }

@@ -34,19 +34,39 @@ detail::outcome_cell& task_ref::cell(const char* call) const {
   return *cell_.get();
 }
 
-task_id task_ref::id() const { return cell("id()").id(); }
-std::string_view task_ref::name() const { return cell("name()").name(); }
-source_site task_ref::site() const { return cell("site()").site(); }
-task_status task_ref::status() const { return cell("status()").status(); }
-bool task_ref::done() const { return cell("done()").done(); }
-void task_ref::cancel(const cancel_reason& reason) const { cell("cancel()").cancel(reason); }
-cancel_token task_ref::token() const { return cell("token()").token(); }
-void task_ref::on_done(std::function<void()> fn) const { cell("on_done()").on_done(std::move(fn)); }
+task_id task_ref::id() const {
+  return cell("id()").id();
+}
+std::string_view task_ref::name() const {
+  return cell("name()").name();
+}
+source_site task_ref::site() const {
+  return cell("site()").site();
+}
+task_status task_ref::status() const {
+  return cell("status()").status();
+}
+bool task_ref::done() const {
+  return cell("done()").done();
+}
+void task_ref::cancel(const cancel_reason& reason) const {
+  cell("cancel()").cancel(reason);
+}
+cancel_token task_ref::token() const {
+  return cell("token()").token();
+}
+void task_ref::on_done(std::function<void()> fn) const {
+  cell("on_done()").on_done(std::move(fn));
+}
 
 namespace this_task {
 
-task_id id() noexcept { return detail::current_task_id(); }
-std::string_view name() { return required_cell("this_task::name()").name(); }
+task_id id() noexcept {
+  return detail::current_task_id();
+}
+std::string_view name() {
+  return required_cell("this_task::name()").name();
+}
 
 task_ref ref() {
   detail::outcome_cell& cell = required_cell("this_task::ref()");
@@ -54,9 +74,15 @@ task_ref ref() {
   return detail::handle_access::make(detail::cell_ref(&cell));
 }
 
-task_id parent() { return required_cell("this_task::parent()").parent(); }
-cancel_token token() { return required_cell("this_task::token()").token(); }
-void rename(std::string_view name) { required_cell("this_task::rename()").rename(name); }
+task_id parent() {
+  return required_cell("this_task::parent()").parent();
+}
+cancel_token token() {
+  return required_cell("this_task::token()").token();
+}
+void rename(std::string_view name) {
+  required_cell("this_task::rename()").rename(name);
+}
 
 }  // namespace this_task
 
@@ -75,21 +101,25 @@ task_id current_task_id() noexcept {
 void end_source::arm(const ticket& wait, worker_core&) {
   waiter_.wait = wait;
   if (!handle_access::cell(of_, "co_await").add_waiter(waiter_)) {
-    static_cast<void>(wait.claim());  // It has ended meanwhile; the waiter is arming, and sees it fired.
+    static_cast<void>(
+        wait.claim());  // It has ended meanwhile; the waiter is arming, and sees it fired.
   }
 }
 
-void end_source::disarm() noexcept { handle_access::cell(of_, "co_await").remove_waiter(waiter_); }
+void end_source::disarm() noexcept {
+  handle_access::cell(of_, "co_await").remove_waiter(waiter_);
+}
 
 void throw_task_cancelled(const outcome_cell& cell, const cancel_reason& reason) {
   throw task_cancelled(reason, cell.id());
 }
 
 void throw_value_taken(const outcome_cell& cell) {
-  throw usage_error("co_await std::move(handle) of task " +
-                    std::to_string(static_cast<std::uint64_t>(cell.id())) +
-                    ", whose value has been moved out before; co_await handle gives a reference, any number of "
-                    "times");
+  throw usage_error(
+      "co_await std::move(handle) of task " +
+      std::to_string(static_cast<std::uint64_t>(cell.id())) +
+      ", whose value has been moved out before; co_await handle gives a reference, any number of "
+      "times");
 }
 
 }  // namespace detail

@@ -9,7 +9,9 @@
 
 namespace coppice::inline v0::detail {
 
-task_node::task_node(outcome_cell& task) noexcept : task_(task) { run = &task_node::deliver; }
+task_node::task_node(outcome_cell& task) noexcept : task_(task) {
+  run = &task_node::deliver;
+}
 
 task_node::~task_node() {
   if (token_block* const token = token_.load(std::memory_order_relaxed)) {
@@ -21,7 +23,7 @@ void task_node::cancel(const cancel_reason& reason, executor_core& home) noexcep
   if (!reason_.offer(reason_access::release(reason))) {
     return;
   }
-  requested_.store(true, std::memory_order_seq_cst);  // N1 N2
+  requested_.store(true, std::memory_order_seq_cst);                        // N1 N2
   if (token_block* const token = token_.load(std::memory_order_seq_cst)) {  // N2
     token->request(reason_access::release(reason));
   }
@@ -76,7 +78,9 @@ void task_node::withdraw(suspension& over, worker_core& here) noexcept {
   here.give_slot(done);
 }
 
-cancel_reason task_node::reason() const noexcept { return reason_access::share(reason_.get()); }
+cancel_reason task_node::reason() const noexcept {
+  return reason_access::share(reason_.get());
+}
 
 bool task_node::poll(epoch now) noexcept {
   const bool cancelled = requested();

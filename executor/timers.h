@@ -2,7 +2,7 @@
 //
 // A timer is never taken out when its wait ends otherwise: its ticket is void then, and harmless. So that a
 // task that sets and drops many costs no memory, every insertion also looks at two others and discards
-// those that are void: a heap is swept whole in half as many insertions as it has entries.
+// those that are void: about as many void timers remain as there are open ones.
 #pragma once
 
 #include <coppice/clock.h>
@@ -40,8 +40,8 @@ class timer_heap {
   }
 
   std::size_t open_count() const noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(heap_.begin(), heap_.end(), [](const entry& each) { return each.wait.open(); }));
+    return static_cast<std::size_t>(std::count_if(
+        heap_.begin(), heap_.end(), [](const entry& each) { return each.wait.open(); }));
   }
 
   // Takes the next ticket that is due; empty if there is none. Equal times: in order of insertion.

@@ -23,8 +23,9 @@ const char* version() noexcept {
 
 void detail::require_version(int major, int minor, int patch) {
   if (major != COPPICE_VERSION_MAJOR || minor != COPPICE_VERSION_MINOR) {
-    throw usage_error("the program was compiled with the headers of coppice " + text(major, minor, patch) +
-                      " and linked with the library of " + version() + "; rebuild it with one of them");
+    throw usage_error("the program was compiled with the headers of coppice " +
+                      text(major, minor, patch) + " and linked with the library of " + version() +
+                      "; rebuild it with one of them");
   }
 }
 

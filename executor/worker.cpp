@@ -16,7 +16,8 @@
 
 namespace coppice::inline v0::detail {
 
-constinit thread_local worker_core* current_worker __attribute__((tls_model("initial-exec"))) = nullptr;
+constinit thread_local worker_core* current_worker __attribute__((tls_model("initial-exec"))) =
+    nullptr;
 
 // The barrier hides the address from compilers that would keep it over a suspension.
 __attribute__((noinline)) worker_core* this_worker() noexcept {
@@ -27,7 +28,8 @@ __attribute__((noinline)) worker_core* this_worker() noexcept {
 
 namespace {
 
-constexpr std::uint32_t ticks_between_foreign_jobs = 61;  // Prime, so that it falls in with no pattern.
+constexpr std::uint32_t ticks_between_foreign_jobs =
+    61;  // Prime, so that it falls in with no pattern.
 constexpr std::uint32_t most_next_up_in_a_row = 16;
 constexpr auto idle_before_trim = std::chrono::milliseconds(10);
 constexpr auto watch_period = std::chrono::milliseconds(1);
@@ -47,7 +49,7 @@ void count(atomic<std::uint64_t>& counter) noexcept {
 }  // namespace
 
 worker::worker(executor_core& owner, std::size_t index)
-    : worker_core(owner, owner.epoch_, frame_cache::acquire()),
+    : worker_core(owner, owner.epoch_),
       index_(index),
       random_(0x9e37'79b9'7f4a'7c15ULL * (index + 1)) {
   if (owner.settings.ordered()) {
@@ -58,12 +60,14 @@ worker::worker(executor_core& owner, std::size_t index)
 
 worker::~worker() {
   slot_reserve::give_back(std::exchange(free_slots_, nullptr));
-  frame_cache::release(frames);
 }
 
 void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
   stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, 64 * 1024);
   current_worker = this;
+  if (home.still != nullptr) {
+    sleep();
+  }
   while (job* const found = bag_ == nullptr ? find_job() : draw_job()) {
     run_job(*found);
   }
@@ -75,13 +79,16 @@ void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
 // stack is done here.
 void worker::run_job(job& found) noexcept {
   count(counters_.resumes);
+  scope = nullptr;  // Of the job before, and perhaps destroyed: each job of a task sets its own.
+  wait_label = nullptr;
   ready_awaits_left = home.settings.ready_await_budget;
-  scope = nullptr;  // The last job's may be gone; one that runs under a scope enters it by itself.
   found.run(found, *this);
   settle();
 }
 
-void worker::count_forced_yield() noexcept { count(counters_.forced_yields); }
+void worker::count_forced_yield() noexcept {
+  count(counters_.forced_yields);
+}
 
 // Own work first, newest first; but now and then something from outside, so that nobody waits for ever.
 job* worker::find_job() noexcept {
@@ -113,16 +120,17 @@ job* worker::draw_job() noexcept {
   for (;;) {
     fill_bag();
     job* found = bag_->draw();
-    if (found == nullptr && (found = take_local()) == nullptr && (found = take_foreign()) == nullptr) {
+    if (found == nullptr && (found = take_local()) == nullptr &&
+        (found = take_foreign()) == nullptr) {
       if (home.stopping()) {
         return nullptr;
       }
       found = sleep();
+    }
+    if (found != nullptr) {
       if (std::exchange(searching_, false)) {
         static_cast<void>(home.idle.end_search());
       }
-    }
-    if (found != nullptr) {
       return found;
     }
   }
@@ -130,12 +138,13 @@ job* worker::draw_job() noexcept {
 
 // In the order in which they became runnable.
 void worker::fill_bag() noexcept {
-  bag_forks(0);
+  bag_forks();
   while (bag_->make_room()) {
     job* const found = ready_.steal();
-    if (found == nullptr || !bag_->add(*found)) {
+    if (found == nullptr) {
       break;
     }
+    bag_->add(*found);
   }
   if (earliest_timer() != time_point::max()) {
     fire_timers(*this, home.time.now());
@@ -143,14 +152,14 @@ void worker::fill_bag() noexcept {
   collect_wakes();
 }
 
-// The oldest first; leaves the `keep` newest.
-void worker::bag_forks(std::size_t keep) noexcept {
-  static_cast<void>(forks.publish());
-  while (forks.size() > keep && bag_->make_room()) {
-    job* const found = forks.steal();
-    if (found == nullptr || !bag_->add(*found)) {
+// They are what is left of a fork whose turn has come, and so come first.
+void worker::bag_forks() noexcept {
+  while (bag_->make_room()) {
+    job* const found = forks.pop();
+    if (found == nullptr) {
       break;
     }
+    bag_->add_first(*found);
   }
 }
 
@@ -181,20 +190,27 @@ job* worker::take_next() noexcept {
   return next_up_.exchange(nullptr, std::memory_order_acquire);  // W1
 }
 
-// What comes from elsewhere: timers that are due, wakes, then the inbox; in order of arrival.
+// What comes from elsewhere: timers that are due, wakes, and the inbox. Of what is ready and what was submitted
+// each goes first every other time, since either may never run dry: a task that yields is always ready.
 job* worker::take_foreign() noexcept {
   if (earliest_timer() != time_point::max()) {
     fire_timers(*this, home.time.now());
   }
   collect_wakes();
-  if (job* const found = ready_.steal()) {
-    return found;
+  submitted_first_ = !submitted_first_;
+  job* found = submitted_first_ ? take_submitted() : ready_.steal();
+  if (found == nullptr) {
+    found = submitted_first_ ? ready_.steal() : take_submitted();
   }
-  if (job* const found = home.take_submitted()) {
+  return found;
+}
+
+job* worker::take_submitted() noexcept {
+  job* const found = home.take_submitted();
+  if (found != nullptr) {
     home.wake_if_wanted();
-    return found;
   }
-  return nullptr;
+  return found;
 }
 
 // Wakes come as a stack; they are put into order of arrival.
@@ -244,8 +260,9 @@ bool worker::others_wait() noexcept {
 
 void worker::add_ready(job& ready) noexcept {
   if (bag_ != nullptr) [[unlikely]] {
-    bag_forks(0);
-    if (bag_->add(ready)) {
+    bag_forks();
+    if (bag_->make_room()) {
+      bag_->add(ready);
       return;
     }
   }
@@ -309,7 +326,9 @@ job* worker::steal() noexcept {
   return ready_.steal();
 }
 
-bool worker::has_stealable() const noexcept { return forks.has_public() || ready_.has_public(); }
+bool worker::has_stealable() const noexcept {
+  return forks.has_public() || ready_.has_public();
+}
 
 bool worker::work_in_sight() const noexcept {
   return home.stopping() || home.wakes_in_sight() || home.submitted_in_sight() ||
@@ -345,8 +364,7 @@ job* worker::sleep() noexcept {
       frames.trim(home.settings.frame_cache_bytes);
       trim_at = time_point::max();
     }
-    if (earliest_timer() <= now ||
-        (watching && (found = look_after_others(now)) != nullptr)) {
+    if (earliest_timer() <= now || (watching && (found = look_after_others(now)) != nullptr)) {
       break;
     }
     all_asleep = home.idle.announce(index_, true);

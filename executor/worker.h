@@ -46,7 +46,9 @@ class worker final : public worker_core {
 
   // Any worker: resumes whoever is due, on the worker that calls. True if there was one.
   bool fire_timers(worker& here, time_point now) noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
-  time_point earliest_timer() const noexcept { return earliest_timer_.load(std::memory_order_relaxed); }
+  time_point earliest_timer() const noexcept {
+    return earliest_timer_.load(std::memory_order_relaxed);
+  }
   std::optional<time_point> earliest_open_timer() noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
   std::size_t open_timers() const noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
 
@@ -61,10 +63,11 @@ class worker final : public worker_core {
   job* find_job() noexcept;
   job* draw_job() noexcept;
   void fill_bag() noexcept;
-  void bag_forks(std::size_t keep) noexcept;
+  void bag_forks() noexcept;
   job* take_local() noexcept;
   job* take_next() noexcept;
   job* take_foreign() noexcept;
+  job* take_submitted() noexcept;
   job* search() noexcept;
   job* steal_from_others(bool also_next) noexcept;
   job* sleep() noexcept;
@@ -77,17 +80,20 @@ class worker final : public worker_core {
   void add_ready(job& ready) noexcept;
 
   const std::size_t index_;
-  deque<job> ready_;                 // Resumable jobs in order of arrival; all of it public.
-  job* backlog_first_ = nullptr;     // The worker: what found no room in ready_, for want of memory.
-  job* backlog_last_ = nullptr;      // The worker.
-  atomic<job*> next_up_{nullptr};    // The worker puts, anybody takes: made ready by the running task.
+  deque<job> ready_;              // Resumable jobs in order of arrival; all of it public.
+  job* backlog_first_ = nullptr;  // The worker: what found no room in ready_, for want of memory.
+  job* backlog_last_ = nullptr;   // The worker.
+  atomic<job*> next_up_{
+      nullptr};  // The worker puts, anybody takes: made ready by the running task.
   std::uint32_t next_up_in_a_row_ = 0;
   std::uint32_t tick_ = 0;
-  bool others_first_ = false;        // The worker: the next job must come from outside.
-  bool searching_ = false;           // The worker: it is counted as a searcher.
-  std::uint64_t random_;             // The worker: where the next search begins.
+  bool others_first_ = false;     // The worker: the next job must come from outside.
+  bool submitted_first_ = false;  // The worker: which of both sources it looked at first.
+  bool searching_ = false;        // The worker: it is counted as a searcher.
+  std::uint64_t random_;          // The worker: where the next search begins.
   worker_counters counters_;
-  std::unique_ptr<job_bag> bag_;     // The worker: what is queued, if a seed decides its order; else null.
+  std::unique_ptr<job_bag>
+      bag_;  // The worker: what is queued, if a seed decides its order; else null.
 
   mutable absl::Mutex timers_mutex_;
   timer_heap timers_ ABSL_GUARDED_BY(timers_mutex_);

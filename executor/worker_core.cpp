@@ -10,7 +10,9 @@
 
 namespace coppice::inline v0::detail {
 
-void worker_core::post(job& ready) noexcept { static_cast<worker&>(*this).add_ready(ready); }
+void worker_core::post(job& ready) noexcept {
+  static_cast<worker&>(*this).add_ready(ready);
+}
 
 void worker_core::push(job& fresh) noexcept {
   if (static_cast<worker&>(*this).bag_ != nullptr) [[unlikely]] {
@@ -18,9 +20,14 @@ void worker_core::push(job& fresh) noexcept {
     return;
   }
   switch (forks.try_push(&fresh)) {
-    case push_result::kept: break;
-    case push_result::published: published(); break;
-    case push_result::full: post(fresh); break;
+    case push_result::kept:
+      break;
+    case push_result::published:
+      published();
+      break;
+    case push_result::full:
+      post(fresh);
+      break;
   }
 }
 
@@ -40,7 +47,7 @@ void worker_core::post_next(job& ready) noexcept {
 void worker_core::published() noexcept {
   auto& here = static_cast<worker&>(*this);
   if (here.bag_ != nullptr && here.bag_->shuffles()) [[unlikely]] {
-    here.bag_forks(0);
+    here.bag_forks();
   }
   home.wake_if_wanted();
 }
@@ -50,12 +57,15 @@ void worker_core::published() noexcept {
 std::coroutine_handle<> worker_core::leave_fork(promise_base& first) noexcept {
   auto& here = static_cast<worker&>(*this);
   if (here.bag_ != nullptr) [[unlikely]] {
-    // The rest of the fork has just been queued, but comes after its first child.
+    // The rest of the fork has just been queued, and goes behind its first child.
     forks_until_look = 1;
-    here.bag_forks(1);
-    if (here.bag_->add(first.as_job())) {
-      return std::noop_coroutine();
+    job* const rest = here.bag_->shuffles() ? nullptr : forks.pop();
+    here.bag_forks();
+    post(first.as_job());
+    if (rest != nullptr) {
+      post(*rest);
     }
+    return std::noop_coroutine();
   }
   if (forks_until_look == 0 && here.others_wait()) {
     push(first.as_job());
@@ -104,7 +114,9 @@ void worker_core::add_timer(time_point due, const ticket& wait) {
   static_cast<worker&>(*this).add_timer(due, wait);
 }
 
-time_point worker_core::time_now() const noexcept { return home.time.now(); }
+time_point worker_core::time_now() const noexcept {
+  return home.time.now();
+}
 
 void worker_core::settle() noexcept {
   for (;;) {
@@ -139,17 +151,29 @@ void promise_base::resume_yielded(job& self, worker_core& here) noexcept {
 // Iterative: however deep the chain of awaits, the stack stays flat.
 std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_core& here) noexcept {
   promise_base* ended = &innermost;
+  here.scope = ended->scope_;  // For the destructors.
   for (;;) {
     const continuation after = ended->continuation_;
     void* const target = ended->target_;
     const std::uint32_t chain = ended->chain;
     ended->handle().destroy();
-    switch (after) {
-      case continuation::caller: ended = static_cast<promise_base*>(target); break;
-      case continuation::fork:
-      case continuation::fork_each: return static_cast<fork_base*>(target)->child_stopped(here, chain);
-      case continuation::receiver: return static_cast<receiver*>(target)->stopped(here);
+    if (after != continuation::caller) {
+      return stop_target(after, target, chain, here);
     }
+    ended = static_cast<promise_base*>(target);
+  }
+}
+
+std::coroutine_handle<> promise_base::stop_target(continuation after, void* target,
+                                                  std::uint32_t chain, worker_core& here) noexcept {
+  switch (without_stop(after)) {
+    case continuation::fork:
+    case continuation::fork_each:
+      return static_cast<fork_base*>(target)->child_stopped(here, chain);
+    case continuation::receiver:
+      return static_cast<receiver*>(target)->stopped(here);
+    default:
+      return here.stop_from_loop(*static_cast<promise_base*>(target));
   }
 }
 

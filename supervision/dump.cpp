@@ -8,6 +8,8 @@
 #include <absl/time/time.h>
 #include <coppice/error.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -22,7 +24,9 @@ namespace detail {
 
 namespace {
 
-std::uint64_t number(task_id id) { return static_cast<std::uint64_t>(id); }
+std::uint64_t number(task_id id) {
+  return static_cast<std::uint64_t>(id);
+}
 
 task_info info_of(const task_ref& task, time_point now) {
   const outcome_cell& cell = handle_access::cell(task, "dump");
@@ -41,17 +45,47 @@ task_info info_of(const task_ref& task, time_point now) {
   return info;
 }
 
+// Length of the UTF-8 sequence that the text begins with; 0 if it begins with none.
+std::size_t sequence_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+  if (text.size() < length) {
+    return 0;
+  }
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) {
+      return 0;
+    }
+  }
+  // Overlong forms, surrogates, and what lies beyond Unicode.
+  const bool wrong =
+      length >= 3 && ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) ||
+                      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90));
+  return wrong ? 0 : length;
+}
+
+// Names may hold any bytes; what is no UTF-8 is replaced, for JSON is.
 std::string json_text(std::string_view text) {
   std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) {
+      quoted += "\\ufffd";
+    } else if (text[0] == '"' || text[0] == '\\') {
       quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += absl::StrFormat("\\u%04x", static_cast<unsigned>(c));
+      quoted += text[0];
+    } else if (static_cast<unsigned char>(text[0]) < 0x20) {
+      quoted += absl::StrFormat("\\u%04x", static_cast<unsigned>(text[0]));
     } else {
-      quoted += c;
+      quoted += text.substr(0, length);
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return quoted + '"';
 }
@@ -163,13 +197,16 @@ void print_stuck(const executor& of) noexcept {
     print_tasks(block, tasks, dump_format::text);
     std::fputs(block.str().c_str(), stderr);
   } catch (...) {
-    std::fputs("coppice: shutdown waits for tasks that were asked to stop and are still there\n", stderr);
+    std::fputs("coppice: shutdown waits for tasks that were asked to stop and are still there\n",
+               stderr);
   }
 }
 
 }  // namespace detail
 
-std::vector<task_info> all_tasks() { return detail::tasks_of(detail::current_executor("all_tasks()")); }
+std::vector<task_info> all_tasks() {
+  return detail::tasks_of(detail::current_executor("all_tasks()"));
+}
 
 void dump_tasks(std::ostream& out, dump_format format) {
   detail::print_tasks(out, detail::tasks_of(detail::current_executor("dump_tasks()")), format);

@@ -15,8 +15,7 @@ namespace coppice::inline v0 {
 
 namespace detail {
 
-runtime_state::runtime_state(const options& from, const test_setup* setup)
-    : beneath(from, setup) {
+runtime_state::runtime_state(const options& from, const test_setup* setup) : beneath(from, setup) {
   request.state = this;
   request.run = [](job& self, worker_core&) noexcept {
     executor& tasks = static_cast<request_job&>(self).state->beneath;
@@ -66,8 +65,11 @@ shutdown_report runtime_state::shutdown(const shutdown_options& how) {
   if (!beneath.wait_until_idle(how.grace.value_or(*beneath.effective_options().shutdown_timeout))) {
     report.stuck = stuck_tasks(beneath);
     switch (how.stuck.value_or(on_stuck::wait)) {
-      case on_stuck::leave_to_root: break;
-      case on_stuck::terminate: print_stuck(beneath); std::terminate();
+      case on_stuck::leave_to_root:
+        break;
+      case on_stuck::terminate:
+        print_stuck(beneath);
+        std::terminate();
       case on_stuck::wait:
         print_stuck(beneath);
         beneath.wait_until_idle();
@@ -86,11 +88,14 @@ void runtime_state::request_shutdown() noexcept {
   }
 }
 
-void runtime_state_deleter::operator()(runtime_state* state) const noexcept { delete state; }
+void runtime_state_deleter::operator()(runtime_state* state) const noexcept {
+  delete state;
+}
 
 }  // namespace detail
 
-runtime::runtime(const options& from, const detail::test_setup* setup, int major, int minor, int patch) {
+runtime::runtime(const options& from, const detail::test_setup* setup, int major, int minor,
+                 int patch) {
   detail::require_version(major, minor, patch);
   state_.reset(new detail::runtime_state(from, setup));
 }
@@ -101,9 +106,13 @@ runtime::~runtime() {
   }
 }
 
-executor& runtime::beneath() const noexcept { return state_->beneath; }
+executor& runtime::beneath() const noexcept {
+  return state_->beneath;
+}
 
-std::vector<task_info> runtime::all_tasks() const { return detail::tasks_of(state_->beneath); }
+std::vector<task_info> runtime::all_tasks() const {
+  return detail::tasks_of(state_->beneath);
+}
 
 void runtime::dump_tasks(std::ostream& out, dump_format format) const {
   detail::print_tasks(out, all_tasks(), format);
@@ -115,17 +124,23 @@ error_handler runtime::set_error_handler(error_handler handler) {
 
 shutdown_report runtime::shutdown(const shutdown_options& options) {
   if (detail::this_worker() != nullptr) {
-    throw usage_error("shutdown() on a worker: it would wait for the task that calls it; use "
-                      "request_shutdown(), or call it from a plain thread");
+    throw usage_error(
+        "shutdown() on a worker: it would wait for the task that calls it; use "
+        "request_shutdown(), or call it from a plain thread");
   }
   if (state_->beneath.forked()) {
-    throw usage_error("shutdown() in the child of a fork(): its tasks and workers stayed in the parent");
+    throw usage_error(
+        "shutdown() in the child of a fork(): its tasks and workers stayed in the parent");
   }
   return state_->shutdown(options);
 }
 
-void runtime::request_shutdown() noexcept { state_->request_shutdown(); }
-unsigned runtime::workers() const noexcept { return state_->beneath.workers(); }
+void runtime::request_shutdown() noexcept {
+  state_->request_shutdown();
+}
+unsigned runtime::workers() const noexcept {
+  return state_->beneath.workers();
+}
 
 const coppice::options& runtime::effective_options() const noexcept {
   return state_->beneath.effective_options();
@@ -136,8 +151,7 @@ detail::task_keeper& runtime::task_keeper_of() const {
 }
 
 runtime::main_call::main_call(const runtime& on)
-    : state_(*on.state_),
-      counted_(detail::this_worker() == nullptr && !state_.beneath.forked()) {
+    : state_(*on.state_), counted_(detail::this_worker() == nullptr && !state_.beneath.forked()) {
   if (counted_) {
     state_.begin_main();
   }

@@ -27,7 +27,7 @@ class runtime_state {
 
   request_job request;
   atomic<bool> requested{false};  // Whoever asks first, and then queues the job.
-  executor beneath;  // Last: its tasks use all the others.
+  executor beneath;               // Last: its tasks use all the others.
 
  private:
   void cancel_and_wait() noexcept;
@@ -36,7 +36,7 @@ class runtime_state {
   absl::Mutex mutex_;
   std::size_t mains_ ABSL_GUARDED_BY(mutex_) = 0;
   bool emptying_ ABSL_GUARDED_BY(mutex_) = false;  // The last block_on shuts the tasks down.
-  absl::Mutex shutdown_mutex_;                     // One shutdown at a time; the others wait for it.
+  absl::Mutex shutdown_mutex_;  // One shutdown at a time; the others wait for it.
 };
 
 }  // namespace coppice::inline v0::detail

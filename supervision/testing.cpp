@@ -14,16 +14,24 @@ namespace coppice::inline v0 {
 namespace {
 
 std::string replay_text(std::uint64_t seed) {
-  return absl::StrCat("coppice: the seed of this test_runtime was ", seed, "; COPPICE_TEST_SEED=", seed,
-                      " sets it\n");
+  return absl::StrCat("coppice: the seed of this test_runtime was ", seed,
+                      "; COPPICE_TEST_SEED=", seed, " sets it\n");
 }
 
 }  // namespace
 
-time_point virtual_clock::now() const noexcept { return of_.now(); }
-duration virtual_clock::elapsed() const noexcept { return now() - began_; }
-std::optional<time_point> virtual_clock::next_timer() const noexcept { return of_.next_timer(); }
-std::size_t virtual_clock::pending_timers() const noexcept { return of_.pending_timers(); }
+time_point virtual_clock::now() const noexcept {
+  return of_.now();
+}
+duration virtual_clock::elapsed() const noexcept {
+  return now() - began_;
+}
+std::optional<time_point> virtual_clock::next_timer() const noexcept {
+  return of_.next_timer();
+}
+std::size_t virtual_clock::pending_timers() const noexcept {
+  return of_.pending_timers();
+}
 
 std::string test_runtime::kit::describe() const {
   std::ostringstream text;
@@ -45,15 +53,19 @@ test_runtime::~test_runtime() {
   still_.wait_until_blocked();
   if (const std::size_t frames = live_frames(); frames != 0 && still_.alone()) {
     std::fprintf(stderr,
-                 "coppice: at the end of a test_runtime %zu coroutine frame(s) are left alive: a task that was "
-                 "neither awaited, spawned nor destroyed, or a coroutine that nobody will resume. Tasks:\n%s",
+                 "coppice: at the end of a test_runtime %zu coroutine frame(s) are left alive: a "
+                 "task that was "
+                 "neither awaited, spawned nor destroyed, or a coroutine that nobody will resume. "
+                 "Tasks:\n%s",
                  frames, kit_.describe().c_str());
     std::terminate();
   }
   still_.attach(nullptr);
 }
 
-std::uint64_t test_runtime::seed() const noexcept { return still_.seed(); }
+std::uint64_t test_runtime::seed() const noexcept {
+  return still_.seed();
+}
 
 void test_runtime::advance(duration d) {
   require_plain_thread("test_runtime::advance()");
@@ -65,13 +77,19 @@ void test_runtime::run_until_blocked() {
   still_.wait_until_blocked();
 }
 
-bool test_runtime::deadlocked() const noexcept { return still_.deadlocked(); }
-std::size_t test_runtime::live_frames() const noexcept { return still_.live_frames(); }
+bool test_runtime::deadlocked() const noexcept {
+  return still_.deadlocked();
+}
+std::size_t test_runtime::live_frames() const noexcept {
+  return still_.live_frames();
+}
 
 void test_runtime::require_plain_thread(const char* call) const {
   if (detail::this_worker() != nullptr) {
-    throw usage_error(absl::StrCat(call, " on a worker: it would wait for the task that calls it; co_await "
-                                         "coppice::advance() or wait_all_tasks_blocked() instead"));
+    throw usage_error(
+        absl::StrCat(call,
+                     " on a worker: it would wait for the task that calls it; co_await "
+                     "coppice::advance() or wait_all_tasks_blocked() instead"));
   }
 }
 

@@ -59,8 +59,9 @@ numbers beside_hogs(const setting& at) {
   on.wait_until_idle();
   const coppice::task_counts counts = on.counts();
   require(counts.spawned == counts.completed, "a task has not ended well");
-  return distribution(latencies).add("ns_hog_turn",
-                                     ns * at.workers / static_cast<double>(all.turns.load()));
+  return distribution(latencies).add(
+      "ns_hog_turn",
+      ns * at.workers / static_cast<double>(all.turns.load(std::memory_order_relaxed)));
 }
 
 constexpr row rows[] = {

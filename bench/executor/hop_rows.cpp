@@ -143,7 +143,7 @@ task<std::uint64_t> first_link(chain& all) {
   while (!all.open.load(std::memory_order_acquire)) {
     co_await coppice::yield();
   }
-  co_return 0;
+  co_return std::uint64_t{0};
 }
 
 task<std::uint64_t> link(handle before, chain& all) {

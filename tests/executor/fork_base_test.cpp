@@ -198,6 +198,27 @@ TEST_P(ForkBase, ReportsEachFailureThatCameTooLate) {
   EXPECT_EQ(reported, thrown - 1);
 }
 
+// What it queues comes to lie on top of the fork in the worker's deque, and may show the fork to thieves.
+TEST_P(ForkBase, TheCallableMayQueueOtherWork) {
+  for (const std::size_t n : {1u, 2u, 3u, 100u}) {
+    for (int round = 0; round != 20; ++round) {
+      std::atomic<std::size_t> made{0};
+      std::atomic<std::size_t> other_ran{0};
+      const auto nothing = []() -> task<> { co_return; };
+      const auto child = [&](std::size_t) {
+        ++made;
+        spawn([&] { ++other_ran; });
+        return nothing();
+      };
+      const auto body = [&]() -> task<> { co_await fork_join_n(n, child); };
+      on_.block_on(body);
+      ASSERT_TRUE(on_.wait_until_idle());
+      ASSERT_EQ(made, n);
+      ASSERT_EQ(other_ran, n);
+    }
+  }
+}
+
 // The alternative would be to count children wrong.
 TEST_P(ForkBase, RefusesMoreChildrenThanItCanCount) {
   const auto child = [](std::size_t) -> task<> { co_return; };

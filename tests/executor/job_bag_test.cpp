@@ -23,7 +23,8 @@ class JobBag : public testing::Test {
 
   void add_all(job_bag& bag, std::size_t from = 0, std::size_t to = many) {
     for (std::size_t i = from; i != to; ++i) {
-      ASSERT_TRUE(bag.add(jobs_[i]));
+      ASSERT_TRUE(bag.make_room());
+      bag.add(jobs_[i]);
     }
   }
 
@@ -73,7 +74,7 @@ TEST_F(JobBag, GivesAnotherOrderForAnotherSeed) { EXPECT_NE(order_of(7, true), o
 TEST_F(JobBag, GivesTheOrderItHasAlwaysGiven) {
   job_bag bag(1, true);
   add_all(bag, 0, 8);
-  EXPECT_EQ(draw_all(bag), (std::vector<std::size_t>{2, 4, 0, 5, 1, 6, 7, 3}));
+  EXPECT_EQ(draw_all(bag), (std::vector<std::size_t>{0, 2, 7, 1, 5, 3, 6, 4}));
 }
 
 TEST_F(JobBag, IsFirstInFirstOutUnlessShuffled) {
@@ -99,7 +100,25 @@ TEST_F(JobBag, StaysInOrderWhileItIsFilledAndEmptied) {
   EXPECT_TRUE(bag.empty());
 }
 
-TEST_F(JobBag, LeavesAJobToItsCallerWhenThereIsNoMemory) {
+TEST_F(JobBag, GivesWhatIsAddedFirstFirst) {
+  job_bag bag(1, false);
+  add_all(bag, 0, 3);
+  const auto add_first = [&](job& ready) {
+    ASSERT_TRUE(bag.make_room());
+    bag.add_first(ready);
+  };
+  add_first(jobs_[3]);
+  add_first(jobs_[4]);
+  EXPECT_EQ(bag.draw(), &jobs_[4]);
+  EXPECT_EQ(bag.draw(), &jobs_[3]);
+  EXPECT_EQ(bag.draw(), &jobs_[0]);
+  add_first(jobs_[5]);
+  EXPECT_EQ(draw_all(bag), (std::vector<std::size_t>{5, 1, 2}));
+  add_first(jobs_[6]);
+  EXPECT_EQ(bag.draw(), &jobs_[6]);
+}
+
+TEST_F(JobBag, HasNoRoomWithoutMemory) {
   if (!can_fail_allocations()) {
     GTEST_SKIP();
   }
@@ -107,15 +126,14 @@ TEST_F(JobBag, LeavesAJobToItsCallerWhenThereIsNoMemory) {
   std::size_t taken = 0;
   {
     const fail_allocation_at failure(1, failing_threads::caller, failing_times::from_there_on);
-    while (bag.add(jobs_[taken])) {
-      ++taken;
+    while (bag.make_room()) {
+      bag.add(jobs_[taken++]);
       ASSERT_LT(taken, many);
     }
-    EXPECT_FALSE(bag.make_room());
     EXPECT_EQ(bag.draw(), &jobs_[0]);
   }
-  EXPECT_TRUE(bag.add(jobs_[taken]));
-  EXPECT_EQ(draw_all(bag).size(), taken);
+  EXPECT_TRUE(bag.make_room());
+  EXPECT_EQ(draw_all(bag).size(), taken - 1);
 }
 
 }  // namespace

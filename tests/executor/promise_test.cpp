@@ -53,6 +53,7 @@ struct convertible {
 struct throwing_copy {
   throwing_copy() = default;
   throwing_copy(const throwing_copy&) { throw std::runtime_error("copy"); }
+  throwing_copy& operator=(const throwing_copy&) = default;
   std::string text = std::string(100, 'x');
 };
 
@@ -158,7 +159,12 @@ TEST_F(Promise, AFailureGoesThroughEveryFrameUpToTheOneThatCatches) {
 TEST_F(Promise, ReadyAwaitsAndDeepChainsNeedNoStack) {
   struct local {
     static task<int> one() { co_return 1; }
-    static task<int> deep(int depth) { co_return depth == 0 ? 0 : 1 + co_await deep(depth - 1); }
+    static task<int> deep(int depth) {
+      if (depth == 0) {
+        co_return 0;
+      }
+      co_return 1 + co_await deep(depth - 1);
+    }
   };
   const auto body = []() -> task<int> {
     int sum = 0;

@@ -106,9 +106,9 @@ TEST_F(Spawn, KeepsTheCallableAndItsArgumentsBesideTheFrame) {
   run([&]() -> task<> {
     task_handle<int> handle;
     {
-      auto body = [owned](std::shared_ptr<int> other) -> task<int> {
+      auto body = [held = owned](std::shared_ptr<int> other) -> task<int> {
         co_await sleep_for(1ms);
-        co_return *owned + *other;
+        co_return *held + *other;
       };
       handle = spawn(std::move(body), owned);
       EXPECT_EQ(owned.use_count(), 3);

@@ -182,17 +182,20 @@ TEST_P(Standstill, TimeStandsStillForATaskThatAThreadHasWoken) {
       co_await sleep_for(1ns);
     }
   });
+  std::atomic<stub_event*> armed{nullptr};
+  std::jthread waker([&] {
+    while (!over.load()) {
+      if (stub_event* const event = armed.exchange(nullptr)) {
+        (void)event->set();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
   on.block_on([&]() -> task<> {
-    for (long i = 0; i != rounds(100'000, 500); ++i) {
+    for (long i = 0; i != rounds(5'000, 50); ++i) {
       stub_event event;
-      std::atomic<bool> waits{false};
-      event.while_arming = [&waits] { waits.store(true); };
-      std::thread waker([&] {
-        while (!waits.load()) {
-          std::this_thread::yield();
-        }
-        (void)event.set();
-      });
+      event.while_arming = [&] { armed.store(&event); };
       co_await event.wait();
       const time_point woken = now();
       for (int look = 0; look != 100; ++look) {
@@ -201,7 +204,6 @@ TEST_P(Standstill, TimeStandsStillForATaskThatAThreadHasWoken) {
           break;
         }
       }
-      waker.join();
     }
     over.store(true);
     co_await ticker;

@@ -28,7 +28,7 @@ TEST(Suspension, ResumesOnAWorkerOfItsExecutorFromAnyThread) {
   bare_wait waiting;
   waiting.begin_on(*on.state().core);
   waiting.resume();
-  waiting.done.wait(false);
+  waiting.await_done();
   EXPECT_NE(waiting.ran_on, nullptr);
 }
 
@@ -38,7 +38,7 @@ TEST(Suspension, ResumesOnItsOwnExecutorFromAWorkerOfAnother) {
   bare_wait waiting;
   waiting.begin_on(*home.state().core);
   other.block_on([&] { waiting.resume(); });
-  waiting.done.wait(false);
+  waiting.await_done();
   EXPECT_EQ(&waiting.ran_on->home, home.state().core.get());
 }
 

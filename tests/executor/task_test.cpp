@@ -89,7 +89,7 @@ task<> holding(std::shared_ptr<int>) { co_return; }
 
 task<std::uint64_t> sum_to(std::uint64_t n) {
   if (n == 0) {
-    co_return 0;
+    co_return std::uint64_t{0};
   }
   co_return n + co_await sum_to(n - 1);
 }

@@ -7,7 +7,6 @@
 #include <deque>
 #include <new>
 #include <random>
-#include <utility>
 #include <vector>
 
 #include "tests/support/failing_new.h"
@@ -22,6 +21,16 @@ using testing_support::fail_allocation_at;
 constexpr time_point start{std::chrono::hours(1)};
 
 struct waiting : suspension {};
+
+struct timer {
+  time_point due;
+  int inserted;
+  ticket wait;
+
+  bool operator<(const timer& other) const {
+    return due != other.due ? due < other.due : inserted < other.inserted;
+  }
+};
 
 class TimerHeap : public testing::Test {
  protected:
@@ -94,16 +103,15 @@ TEST_F(TimerHeap, GivesEqualTimesInOrderOfInsertion) {
 
 TEST_F(TimerHeap, GivesTimesInOrderAndEqualOnesInOrderOfInsertion) {
   std::mt19937 random(1);
-  std::vector<std::pair<time_point, ticket>> expected;
+  std::vector<timer> expected;
   for (int i = 0; i != 2'000; ++i) {
     const time_point due = start + duration(random() % 100);
-    expected.emplace_back(due, add(due));
+    expected.push_back({due, i, add(due)});
   }
-  std::stable_sort(expected.begin(), expected.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (const auto& [due, wait] : expected) {
-    ASSERT_EQ(timers_.earliest(), due);
-    ASSERT_TRUE(same(timers_.take_due(time_point::max()), wait));
+  std::sort(expected.begin(), expected.end());
+  for (const timer& each : expected) {
+    ASSERT_EQ(timers_.earliest(), each.due);
+    ASSERT_TRUE(same(timers_.take_due(time_point::max()), each.wait));
   }
   EXPECT_TRUE(timers_.empty());
 }
@@ -111,24 +119,23 @@ TEST_F(TimerHeap, GivesTimesInOrderAndEqualOnesInOrderOfInsertion) {
 // The sweep fills gaps anywhere in the heap, which has to remain one.
 TEST_F(TimerHeap, KeepsItsOrderWhileVoidTimersAreSweptOut) {
   std::mt19937 random(2);
-  std::vector<std::pair<time_point, ticket>> open;
+  std::vector<timer> open;
   for (int i = 0; i != 5'000; ++i) {
     const time_point due = start + duration(random() % 1'000);
-    open.emplace_back(due, add(due));
+    open.push_back({due, i, add(due)});
     if (random() % 2 == 0) {
       const std::size_t victim = random() % open.size();
-      end(open[victim].second);
+      end(open[victim].wait);
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(victim));
     }
   }
   EXPECT_EQ(timers_.open_count(), open.size());
-  std::stable_sort(open.begin(), open.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(open.begin(), open.end());
   std::size_t next = 0;
   for (const ticket& each : take_all(time_point::max())) {
     if (each.open()) {
       ASSERT_LT(next, open.size());
-      ASSERT_TRUE(same(each, open[next++].second));
+      ASSERT_TRUE(same(each, open[next++].wait));
     }
   }
   EXPECT_EQ(next, open.size());
@@ -162,7 +169,7 @@ TEST_F(TimerHeap, StaysSmallUnderReschedules) {
   EXPECT_EQ(timers_.earliest_open(), start + duration(19'999));
 }
 
-// The same beside many that stay: what is void is at most as much as what is not, and a little.
+// The same beside many that stay: there is about as much void as open.
 TEST_F(TimerHeap, StaysSmallUnderReschedulesBesideTimersThatStay) {
   constexpr std::size_t staying = 1'000;
   for (std::size_t i = 0; i != staying; ++i) {
@@ -175,11 +182,11 @@ TEST_F(TimerHeap, StaysSmallUnderReschedulesBesideTimersThatStay) {
     deadline = add(start + duration(i));
     largest = std::max(largest, timers_.size());
   }
-  EXPECT_LE(largest, 2 * staying + 10);
+  EXPECT_LE(largest, 3 * staying);
   EXPECT_EQ(timers_.open_count(), staying + 1);
 }
 
-TEST_F(TimerHeap, IsSweptCleanOfCancelledTimersByHalfAsManyInsertions) {
+TEST_F(TimerHeap, IsSweptCleanOfCancelledTimersByAsManyInsertions) {
   std::vector<ticket> cancelled;
   for (int i = 0; i != 20'000; ++i) {
     cancelled.push_back(add(start + duration(i)));
@@ -187,7 +194,7 @@ TEST_F(TimerHeap, IsSweptCleanOfCancelledTimersByHalfAsManyInsertions) {
   for (const ticket& each : cancelled) {
     end(each);
   }
-  for (int i = 0; i != 10'001; ++i) {
+  for (int i = 0; i != 20'001; ++i) {
     const ticket brief = add(start);
     end(brief);
   }

@@ -107,20 +107,22 @@ TEST_F(WorkerCore, SeesTheEpochOfItsExecutor) {
   });
 }
 
+// Suspends, and leaves it to the loop to go on.
+struct through_the_loop : own_awaitable {
+  bool await_ready() const noexcept { return false; }
+  template <std::derived_from<promise_base> Promise>
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+    return current_worker->resume_from_loop(self);
+  }
+  void await_resume() const noexcept {}
+};
+
 TEST_F(WorkerCore, SettlesWhatWasLeftToTheLoop) {
   executor on({.threads = 1});
   int resumed = 0;
-  struct awaiter : own_awaitable {
-    bool await_ready() const noexcept { return false; }
-    template <std::derived_from<promise_base> Promise>
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-      return current_worker->resume_from_loop(self);
-    }
-    void await_resume() const noexcept {}
-  };
   const auto body = [&]() -> task<> {
     for (; resumed != 1'000; ++resumed) {
-      co_await awaiter();
+      co_await through_the_loop();
     }
   };
   on.block_on(body);
@@ -139,7 +141,12 @@ task<long> tree(int depth) {
   co_return a + b + more[0] + more[1];
 }
 
-task<int> chain(int depth) { co_return depth == 0 ? 0 : 1 + co_await chain(depth - 1); }
+task<int> chain(int depth) {
+  if (depth == 0) {
+    co_return 0;
+  }
+  co_return 1 + co_await chain(depth - 1);
+}
 
 // As it is when the stack is nearly full, all the time.
 TEST_F(WorkerCore, AnyTransferMayGoThroughTheLoop) {

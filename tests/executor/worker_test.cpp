@@ -68,7 +68,7 @@ class WorkerBesideAHog : public testing::TestWithParam<hog::way> {
     {
       executor on({.threads = 1});
       on.post(greedy);
-      other.done.wait(false);
+      other.await_done();
     }
     return greedy.runs();
   }
@@ -183,7 +183,7 @@ class WorkerThatDoesNotReturn : public testing::Test {
     on.block_on([&] {
       busy = this_worker();
       begin(*busy, other);
-      other.done.wait(false);
+      other.await_done();
     });
     EXPECT_NE(other.ran_on, busy);
   }
@@ -238,16 +238,15 @@ TEST(Worker, RunsEverythingThatIsQueuedBeforeItEnds) {
 TEST(Worker, AJobStandsUnderNoScopeUnlessItEntersOne) {
   executor on({.threads = 1});
   stub_node node(on);
-  struct look final : job {
+  class look final : public bare_wait {
+   public:
     look() {
       run = [](job& self, worker_core& here) noexcept {
         static_cast<look&>(self).seen = here.scope;
-        static_cast<look&>(self).done.store(true);
-        static_cast<look&>(self).done.notify_all();
+        static_cast<look&>(self).note(here);
       };
     }
     cancel_node* seen = nullptr;
-    std::atomic<bool> done{false};
   } bare;
   const auto body = [&]() -> task<> {
     EXPECT_EQ(this_worker()->scope, &node);
@@ -255,7 +254,7 @@ TEST(Worker, AJobStandsUnderNoScopeUnlessItEntersOne) {
     co_return;
   };
   stub_task<> under(on, node, body());
-  bare.done.wait(false);
+  bare.await_done();
   EXPECT_EQ(bare.seen, nullptr);
 }
 
@@ -290,8 +289,8 @@ TEST(Worker, ForgetsATimerThatIsDoneAndTellsTheEarliest) {
     EXPECT_FALSE(here.fire_timers(here, due - duration(1)));  // Never early.
     EXPECT_EQ(here.open_timers(), 2u);
   });
-  first.done.wait(false);
-  second.done.wait(false);
+  first.await_done();
+  second.await_done();
   EXPECT_EQ(on.state().core->workers[0]->open_timers(), 0u);
 }
 
@@ -306,7 +305,7 @@ TEST(Worker, LosesNoWakeUp) {
       } else {
         on.state().core->submit(job);
       }
-      job.done.wait(false);
+      job.await_done();
     }
   }
 }

@@ -6,7 +6,9 @@
 #include "executor/executor_core.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <coroutine>
+#include <mutex>
 
 namespace coppice::testing_support {
 
@@ -14,10 +16,7 @@ class bare_wait : public detail::suspension, public detail::job {
  public:
   bare_wait() {
     run = [](detail::job& self, detail::worker_core& here) noexcept {
-      auto& mine = static_cast<bare_wait&>(self);
-      mine.ran_on = &here;
-      mine.done.store(true);
-      mine.done.notify_all();
+      static_cast<bare_wait&>(self).note(here);
     };
   }
 
@@ -33,6 +32,20 @@ class bare_wait : public detail::suspension, public detail::job {
     }
   }
 
+  // What its job does.
+  void note(detail::worker_core& here) noexcept {
+    const std::lock_guard lock(mutex_);
+    ran_on = &here;
+    done.store(true);
+    changed_.notify_all();
+  }
+
+  // Blocks until the job has run; it may then be destroyed.
+  void await_done() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return done.load(); });
+  }
+
   std::atomic<bool> done{false};
   detail::worker_core* ran_on = nullptr;
   detail::worker_core* stopped_on = nullptr;
@@ -43,6 +56,9 @@ class bare_wait : public detail::suspension, public detail::job {
     static_cast<bare_wait&>(self).stopped_on = &here;
     return std::noop_coroutine();
   }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
 };
 
 }  // namespace coppice::testing_support

@@ -30,7 +30,11 @@ class stub_event {
       }
       {
         const std::lock_guard lock(event_.mutex_);
-        event_.wait_ = wait;
+        if (event_.set_) {  // Since ready() was asked.
+          static_cast<void>(wait.claim());
+        } else {
+          event_.wait_ = wait;
+        }
       }
       event_.armed.fetch_add(1);
       if (event_.while_arming) {

@@ -105,10 +105,11 @@ concept safe_value = temporaries_live_once || std::is_lvalue_reference_v<V> ||
 
 template <class Result, class... F>
 struct closures_guarded {
-  static_assert((safe_closure<F> && ...),
-                "coppice: this compiler destroys such a lambda twice when it is written inside co_await. "
-                "Name the lambda and pass it by name: auto body = [x]() -> task<> {...}; co_await f(body); "
-                "(no std::move; f(moved(body)) moves it)");
+  static_assert(
+      (safe_closure<F> && ...),
+      "coppice: this compiler destroys such a lambda twice when it is written inside co_await. "
+      "Name the lambda and pass it by name: auto body = [x]() -> task<> {...}; co_await f(body); "
+      "(no std::move; f(moved(body)) moves it)");
   using type = Result;
 };
 

@@ -58,7 +58,8 @@ class COPPICE_EXPORT executor : public spawner<executor> {
   template <class T>
   T block_on(task<T> main) {
     if (!main) {
-      throw usage_error("block_on of an empty task: it was default-constructed, moved from, or awaited before");
+      throw usage_error(
+          "block_on of an empty task: it was default-constructed, moved from, or awaited before");
     }
     return wait_for(detail::start(main_keeper(), {.name = "main"}, std::move(main)));
   }
@@ -151,7 +152,8 @@ class COPPICE_EXPORT schedule_operation : public own_awaitable, job {
   bool await_ready() const noexcept { return false; }
 
   template <class Promise>
-  COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) {
+  COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<Promise> awaiting) {
     if constexpr (std::derived_from<Promise, promise_base>) {
       require_same();
       return current_worker->yield(awaiting.promise());

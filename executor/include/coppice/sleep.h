@@ -83,9 +83,13 @@ inline detail::sleep_operation sleep_for(duration d) noexcept {
 }
 
 // Lets others run: goes to the end of the worker's queue. A cancellation point.
-inline detail::yield_operation yield() noexcept { return detail::yield_operation(); }
+inline detail::yield_operation yield() noexcept {
+  return detail::yield_operation();
+}
 
 // The same: checks for a stop always, and yields always.
-inline detail::yield_operation checkpoint() noexcept { return detail::yield_operation(); }
+inline detail::yield_operation checkpoint() noexcept {
+  return detail::yield_operation();
+}
 
 }  // namespace coppice::inline v0

@@ -16,8 +16,8 @@
 namespace coppice::inline v0 {
 
 enum class start_mode {
-  queued,      // Never runs inside spawn; cancelled before its first resume, it never runs.
-  immediate,   // Runs inside spawn up to its first suspension (on a worker of the same runtime; else queued).
+  queued,  // Never runs inside spawn; cancelled before its first resume, it never runs.
+  immediate,  // Runs inside spawn up to its first suspension (on a worker of the same runtime; else queued).
   guaranteed,  // Queued, and runs up to its first cancellation point even if cancelled before.
 };
 
@@ -25,8 +25,9 @@ enum class start_mode {
 struct spawn_options {
   std::string_view name = {};
   start_mode start = start_mode::queued;
-  std::optional<duration> timeout = {};  // The child is cancelled (kind deadline) after this and fails with
-                                         // timeout_error.
+  std::optional<duration> timeout =
+      {};  // The child is cancelled (kind deadline) after this and fails with
+           // timeout_error.
   source_site site = source_site::current();
 };
 
@@ -38,7 +39,8 @@ class started_task {
  public:
   explicit started_task(task<T>&& from) : task_(std::move(from)) {
     if (!task_) {
-      throw usage_error("spawn of an empty task: it was default-constructed, moved from, or awaited before");
+      throw usage_error(
+          "spawn of an empty task: it was default-constructed, moved from, or awaited before");
     }
   }
 
@@ -89,9 +91,11 @@ class started_call {
 
  private:
   std::invoke_result_t<F, Args...> call() {
-    return std::apply([this](Args&... each) -> std::invoke_result_t<F, Args...> {
-      return std::invoke(std::move(function_), std::move(each)...);
-    }, arguments_);
+    return std::apply(
+        [this](Args&... each) -> std::invoke_result_t<F, Args...> {
+          return std::invoke(std::move(function_), std::move(each)...);
+        },
+        arguments_);
   }
 
   template <class To, class From>
@@ -121,8 +125,8 @@ COPPICE_EXPORT task_keeper& current_root();
 template <class T, class Start, class... From>
 std::pair<admission, task_handle<T>> start_under(task_keeper& keeper, const spawn_options& options,
                                                  From&&... from) {
-  auto* const cell = new spawned_cell<T, Start>(keeper, options, current_task_id(),
-                                                std::forward<From>(from)...);
+  auto* const cell =
+      new spawned_cell<T, Start>(keeper, options, current_task_id(), std::forward<From>(from)...);
   cell_ref created(cell);
   const admission answer = keeper.admit(*cell);
   if (answer != admission::admitted) {
@@ -142,13 +146,13 @@ std::optional<task_handle<T>> try_start(task_keeper& keeper, const spawn_options
 }
 
 template <class F, class... Args>
-using started_call_of =
-    started_call<spawned_t<F, Args...>, std::decay_t<F>, std::decay_t<Args>...>;
+using started_call_of = started_call<spawned_t<F, Args...>, std::decay_t<F>, std::decay_t<Args>...>;
 
 template <class F, class... Args>
 std::optional<task_handle<spawned_t<F, Args...>>> try_start_call(task_keeper& keeper,
                                                                  const spawn_options& options,
-                                                                 F&& function, Args&&... arguments) {
+                                                                 F&& function,
+                                                                 Args&&... arguments) {
   auto [answer, handle] = start_under<spawned_t<F, Args...>, started_call_of<F, Args...>>(
       keeper, options, std::forward<F>(function), std::forward<Args>(arguments)...);
   return answer == admission::admitted ? std::optional(std::move(handle)) : std::nullopt;
@@ -249,8 +253,8 @@ class spawner {
 
   // Empty if refused (closed, over a limit); then the task, callable and arguments are untouched.
   template <class T>
-  [[nodiscard]] std::optional<task_handle<T>> try_spawn(
-      task<T>&& t, source_site site = source_site::current()) {
+  [[nodiscard]] std::optional<task_handle<T>> try_spawn(task<T>&& t,
+                                                        source_site site = source_site::current()) {
     return detail::try_start(keeper(), {.site = site}, std::move(t));
   }
 
@@ -261,7 +265,8 @@ class spawner {
 
   template <class F, class... Args>
     requires spawnable<F, Args...>
-  [[nodiscard]] std::optional<task_handle<spawned_t<F, Args...>>> try_spawn(F&& fn, Args&&... args) {
+  [[nodiscard]] std::optional<task_handle<spawned_t<F, Args...>>> try_spawn(F&& fn,
+                                                                            Args&&... args) {
     return detail::try_start_call(keeper(), {.site = {}}, std::forward<F>(fn),
                                   std::forward<Args>(args)...);
   }
@@ -269,8 +274,10 @@ class spawner {
   template <class F, class... Args>
     requires spawnable<F, Args...>
   [[nodiscard]] std::optional<task_handle<spawned_t<F, Args...>>> try_spawn(spawn_options options,
-                                                                            F&& fn, Args&&... args) {
-    return detail::try_start_call(keeper(), options, std::forward<F>(fn), std::forward<Args>(args)...);
+                                                                            F&& fn,
+                                                                            Args&&... args) {
+    return detail::try_start_call(keeper(), options, std::forward<F>(fn),
+                                  std::forward<Args>(args)...);
   }
 
  protected:

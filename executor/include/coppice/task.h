@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coppice/awaitable.h>
+#include <coppice/detail/foreign.h>
 #include <coppice/detail/promise.h>
 #include <coppice/error.h>
 
@@ -50,8 +51,35 @@ class inline_await {
   }
 
  private:
+  template <class>
+  friend class border_await;
+
   std::coroutine_handle<promise<T>> child_;
   result_slot<T> result_;
+};
+
+// The same for a caller of any type. In another library's coroutine the child is queued: whatever code resumed
+// that coroutine knows nothing of what our frames leave to the worker's loop.
+template <class T>
+class border_await : public inline_await<T>, border {
+ public:
+  using inline_await<T>::inline_await;
+  using inline_await<T>::await_suspend;
+
+  template <class Promise>
+    requires(!std::derived_from<Promise, promise_base>)
+  COPPICE_AWAIT_SUSPEND void await_suspend(std::coroutine_handle<Promise> foreign) {
+    worker_core& here = this->come_from(foreign);
+    promise<T>& child = std::exchange(this->child_, nullptr).promise();
+    this->result_.reset();
+    child.continue_with(*this, this->scope(), this->result_.place_of_value());
+    here.post_next(child.as_job());
+  }
+
+  T await_resume() {
+    this->require_end();
+    return inline_await<T>::await_resume();
+  }
 };
 
 }  // namespace detail
@@ -83,10 +111,11 @@ class [[nodiscard]] task : public detail::own_awaitable {
   explicit operator bool() const noexcept { return static_cast<bool>(coroutine_); }
 
   // Of an empty task: usage_error.
-  auto operator co_await() && { return detail::inline_await<T>(take()); }
+  auto operator co_await() && { return detail::border_await<T>(take()); }
 
  private:
   friend promise_type;
+  friend detail::promise_base;
   friend struct detail::task_access;
 
   explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}

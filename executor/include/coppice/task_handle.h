@@ -161,7 +161,8 @@ class task_handle : public task_ref, public detail::own_awaitable {
 
   void require_done() const {
     if (!cell("result()").done()) {
-      throw usage_error("result() of a task that has not ended: co_await its handle, or ask done() first");
+      throw usage_error(
+          "result() of a task that has not ended: co_await its handle, or ask done() first");
     }
   }
 };

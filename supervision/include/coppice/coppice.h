@@ -4,6 +4,7 @@
 #pragma once
 
 #include <coppice/awaitable.h>
+#include <coppice/awaiter.h>
 #include <coppice/cancel.h>
 #include <coppice/dump.h>
 #include <coppice/error.h>

@@ -96,7 +96,8 @@ class COPPICE_EXPORT runtime : public spawner<runtime> {
 
    private:
     detail::runtime_state& state_;
-    const bool counted_;  // Not where the executor refuses: on a worker, and in the child of a fork().
+    const bool
+        counted_;  // Not where the executor refuses: on a worker, and in the child of a fork().
   };
 
   detail::task_keeper& task_keeper_of() const;

@@ -34,8 +34,8 @@ class COPPICE_EXPORT virtual_clock {
   virtual_clock& operator=(const virtual_clock&) = delete;
 
   time_point now() const noexcept;
-  duration elapsed() const noexcept;                       // Since the runtime began.
-  std::optional<time_point> next_timer() const noexcept;   // Empty: none.
+  duration elapsed() const noexcept;                      // Since the runtime began.
+  std::optional<time_point> next_timer() const noexcept;  // Empty: none.
   std::size_t pending_timers() const noexcept;
 
  private:
@@ -48,12 +48,12 @@ class COPPICE_EXPORT virtual_clock {
 };
 
 struct test_options {
-  unsigned workers = 1;                      // 1: one thread, order decided by the seed alone.
-  std::optional<std::uint64_t> seed = {};    // Empty: COPPICE_TEST_SEED, else drawn; see seed().
-  bool autojump = true;                      // When all are blocked, time goes to the next timer; else only by
-                                             // advance(), and by what waits with a limit, as shutdown() does.
-  bool shuffle = true;                       // false: first in, first out.
-  options settings = {};                     // `threads` is of no effect: it is `workers`.
+  unsigned workers = 1;                    // 1: one thread, order decided by the seed alone.
+  std::optional<std::uint64_t> seed = {};  // Empty: COPPICE_TEST_SEED, else drawn; see seed().
+  bool autojump = true;   // When all are blocked, time goes to the next timer; else only by
+                          // advance(), and by what waits with a limit, as shutdown() does.
+  bool shuffle = true;    // false: first in, first out.
+  options settings = {};  // `threads` is of no effect: it is `workers`.
 };
 
 // A runtime on virtual time. At its end no frame may be left alive, else it terminates with a dump: a task

@@ -138,16 +138,6 @@ class deque {
     return true;
   }
 
-  // Owner only. Whether the newest item is this one, and private: then nobody else can take it, and
-  // its holder may leave it where it is instead of popping and pushing it again.
-  [[nodiscard]] bool keeps(const T* item) const noexcept {
-    atomic<T*>* const end = next_;
-    return end != floor_ && (end - 1)->load(std::memory_order_relaxed) == item;
-  }
-
-  // Owner only. Takes the newest item, of which keeps() has just been true.
-  void drop() noexcept { --next_; }
-
   // Owner only. Publishes everything if thieves would find nothing. True as for push().
   [[nodiscard]] bool share() noexcept {
     if (before(top_.load(std::memory_order_relaxed), signal_)) [[likely]] {

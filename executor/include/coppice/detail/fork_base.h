@@ -25,7 +25,8 @@ class COPPICE_EXPORT fork_base : public job {
   fork_base& operator=(const fork_base&) = delete;
 
   // A child of `chain` children has ended on this worker. Returns what runs next.
-  [[gnu::always_inline]] std::coroutine_handle<> child_ended(worker_core& here, std::uint32_t chain) noexcept {
+  [[gnu::always_inline]] std::coroutine_handle<> child_ended(worker_core& here,
+                                                             std::uint32_t chain) noexcept {
     if (chain == total_) [[likely]] {
       return finish(here, word_.load(std::memory_order_relaxed));
     }
@@ -53,9 +54,14 @@ class COPPICE_EXPORT fork_base : public job {
   // Lets a thief, or this worker later, start the next child.
   void offer(worker_core& here) noexcept {
     switch (here.forks.try_push(this)) {
-      case push_result::kept: [[likely]] break;
-      case push_result::published: here.published(); break;
-      case push_result::full: here.post(*this); break;
+      case push_result::kept:
+        [[likely]] break;
+      case push_result::published:
+        here.published();
+        break;
+      case push_result::full:
+        here.post(*this);
+        break;
     }
   }
 
@@ -63,7 +69,9 @@ class COPPICE_EXPORT fork_base : public job {
   bool unstarted() const noexcept { return parent_ == nullptr; }
 
   // Something other than values to deliver?
-  bool troubled() const noexcept { return (word_.load(std::memory_order_relaxed) & ~pending_mask) != 0; }
+  bool troubled() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & ~pending_mask) != 0;
+  }
 
   // Throws the first failure to arrive; the others are reported.
   [[noreturn]] void throw_first_failure();
@@ -110,10 +118,11 @@ class COPPICE_EXPORT fork_base : public job {
   static void start_stolen(job& self, worker_core& here) noexcept;
   std::coroutine_handle<> finish_stopped(worker_core& here, std::uint64_t word) noexcept;
 
-  atomic<std::uint64_t> word_;   // Children not arrived for, failed, stopped. Every chain, at its end.
-  std::uint32_t total_;          // begin(), constant afterwards.
-  promise_base* upcoming_;       // The holder: the next child to start.
-  promise_base* parent_ = nullptr;  // begin(), constant afterwards; null before.
+  atomic<std::uint64_t>
+      word_;                // Children not arrived for, failed, stopped. Every chain, at its end.
+  std::uint32_t total_;     // begin(), constant afterwards.
+  promise_base* upcoming_;  // The holder: the next child to start.
+  promise_base* parent_ = nullptr;           // begin(), constant afterwards; null before.
   atomic<failure_slot*> failures_{nullptr};  // Any child that fails pushes; the parent takes.
 };
 
@@ -127,11 +136,8 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
     if (chain == total()) [[likely]] {
       return finish(here, word());
     }
-    if (here.forks.keeps(this)) [[likely]] {
-      return advance_(*this, here, chain, true);
-    }
-    if (here.forks.pop_if(this)) {
-      return advance_(*this, here, chain, false);
+    if (here.forks.pop_if(this)) [[likely]] {
+      return advance_(*this, here, chain);
     }
     return arrive(here, chain);
   }
@@ -139,16 +145,16 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
   void child_failed(std::exception_ptr error, worker_core& here) noexcept;
 
  protected:
-  // Makes the next child, of a chain that has run so many, and returns it; or ends the chain. `kept`: the
-  // fork is still the newest item of the worker's deque.
-  using advance = std::coroutine_handle<>(fork_each_base&, worker_core&, std::uint32_t chain,
-                                          bool kept) noexcept;
+  // Makes the next child, of a chain that has run so many, and returns it; or ends the chain. The fork has
+  // been taken from the deque before, since what the callable does may use that as well.
+  using advance = std::coroutine_handle<>(fork_each_base&, worker_core&,
+                                          std::uint32_t chain) noexcept;
 
   explicit fork_each_base(advance* next_child) noexcept : advance_(next_child) {
     run = [](job& self, worker_core& here) noexcept {
       auto& fork = static_cast<fork_each_base&>(self);
       here.scope = fork.children_scope_;
-      fork.advance_(fork, here, 0, false).resume();
+      fork.advance_(fork, here, 0).resume();
     };
   }
   ~fork_each_base() = default;

@@ -28,25 +28,55 @@ struct parent_scope {
   cancel_node* open(cancel_node* parent, epoch) noexcept { return parent; }
 };
 
+// What the forms below give, until it is awaited: the operation is made in its place then. g++ keeps what is
+// awaited beside the operation, and twice unless it can do without a constructor; so these are small and have
+// none.
+struct uncopied {
+  uncopied() = default;
+  uncopied(const uncopied&) = delete;
+  uncopied& operator=(const uncopied&) = delete;
+};
+
 template <class Scope, class... T>
-class [[nodiscard]] fork_join_operation : fork_base {
+class fork_join_operation;
+
+template <class Scope, class... T>
+struct [[nodiscard]] fork_join_call : own_awaitable, uncopied {
+  std::array<promise_base*, sizeof...(T)> children;  // The first is null once they are started.
+
+  ~fork_join_call() {
+    if constexpr (sizeof...(T) != 0) {
+      if (children[0] != nullptr) {
+        for (promise_base* const child : children) {
+          child->handle().destroy();
+        }
+      }
+    }
+  }
+
+  fork_join_operation<Scope, T...> operator co_await() && noexcept {
+    return fork_join_operation<Scope, T...>(children);
+  }
+};
+
+template <class Scope, class... T>
+class fork_join_operation : fork_base {
  public:
-  explicit fork_join_operation(task<T>&&... children) noexcept
-      : children_{&task_access::release(children)...} {}
+  using children_array = std::array<promise_base*, sizeof...(T)>;
+
+  explicit fork_join_operation(children_array& children) noexcept : children_(children) {}
 
   fork_join_operation(fork_join_operation&&) = delete;
 
   ~fork_join_operation() {
-    if (unstarted()) {
-      for (promise_base* const child : children_) {
-        child->handle().destroy();
+    if constexpr ((result_slot<T>::tracked || ...)) {
+      if (!unstarted()) {
+        for_each_result([](auto& result) {
+          if constexpr (std::remove_reference_t<decltype(result)>::tracked) {
+            result.clear();
+          }
+        });
       }
-    } else if constexpr ((result_slot<T>::tracked || ...)) {
-      for_each_result([](auto& result) {
-        if constexpr (std::remove_reference_t<decltype(result)>::tracked) {
-          result.clear();
-        }
-      });
     }
   }
 
@@ -55,27 +85,12 @@ class [[nodiscard]] fork_join_operation : fork_base {
   template <std::derived_from<promise_base> Promise>
   [[gnu::always_inline]] std::coroutine_handle<> await_suspend(
       std::coroutine_handle<Promise> awaiting) {
+    const children_array children = children_;  // Compilers know them until an atomic is read.
     worker_core& here = *current_worker;
     promise_base& parent = awaiting.promise();
     const epoch now = here.now();
-    if (!parent.scope()->clear_at(now)) [[unlikely]] {
-      if (parent.scope()->cancelled_at(now)) {
-        return here.stop_from_loop(parent);
-      }
-    }
-    cancel_node* const scope = scope_.open(parent.scope(), now);
-    prepare(scope, std::index_sequence_for<T...>());
-    begin(parent, sizeof...(T) > 1 ? children_[1 % sizeof...(T)] : nullptr, sizeof...(T));
-    if constexpr (Scope::opens) {
-      here.scope = scope;
-    }
-    if constexpr (sizeof...(T) > 1) {
-      offer(here);
-    }
-    if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
-      return here.leave_fork(*children_[0]);
-    }
-    return children_[0]->handle();
+    return parent.scope()->clear_at(now) ? start(children, parent, here, now)
+                                         : look_and_start(parent, here, now);
   }
 
   [[gnu::always_inline]] std::tuple<typename gathered_value<T>::type...> await_resume() {
@@ -86,22 +101,56 @@ class [[nodiscard]] fork_join_operation : fork_base {
   }
 
  private:
+  [[gnu::always_inline]] std::coroutine_handle<> start(const children_array& children,
+                                                       promise_base& parent, worker_core& here,
+                                                       epoch now) noexcept {
+    children_.front() = nullptr;
+    promise_base& first = *children.front();
+    cancel_node* const scope = scope_.open(parent.scope(), now);
+    prepare(children, scope, std::index_sequence_for<T...>());
+    promise_base* second = nullptr;
+    if constexpr (sizeof...(T) > 1) {
+      second = children[1];
+    }
+    begin(parent, second, sizeof...(T));
+    if constexpr (Scope::opens) {
+      here.scope = scope;
+    }
+    if constexpr (sizeof...(T) > 1) {
+      offer(here);
+    }
+    if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
+      return here.leave_fork(first);
+    }
+    return first.handle();
+  }
+
+  // Out of line, so that compilers know in the line above what has just been stored.
+  [[gnu::noinline, gnu::cold]] std::coroutine_handle<> look_and_start(promise_base& parent,
+                                                                      worker_core& here,
+                                                                      epoch now) noexcept {
+    const children_array children = children_;
+    return parent.scope()->cancelled_at(now) ? here.stop_from_loop(parent)
+                                             : start(children, parent, here, now);
+  }
+
   template <std::size_t... I>
-  void prepare(cancel_node* scope, std::index_sequence<I...>) noexcept {
-    (prepare_one<I>(scope, std::get<I>(results_)), ...);
+  void prepare([[maybe_unused]] const children_array& children, [[maybe_unused]] cancel_node* scope,
+               std::index_sequence<I...>) noexcept {
+    (prepare_one<I>(children, scope, std::get<I>(results_)), ...);
   }
 
   template <std::size_t I, class U>
-  void prepare_one(cancel_node* scope, result_slot<U>& result) noexcept {
+  void prepare_one(const children_array& children, cancel_node* scope,
+                   result_slot<U>& result) noexcept {
     if constexpr (result_slot<U>::tracked) {
       result.reset();
     }
-    children_[I]->continue_with(*this, false, scope, result.place_of_value());
+    children[I]->continue_with(*this, false, scope, result.place_of_value());
     if constexpr (I != 0) {
-      children_[I]->next = I + 1 < sizeof...(T) ? children_[(I + 1) % sizeof...(T)] : nullptr;
+      children[I]->next = I + 1 < sizeof...(T) ? children[(I + 1) % sizeof...(T)] : nullptr;
     }
   }
-
 
   template <class Function>
   void for_each_result(const Function& function) {
@@ -122,14 +171,28 @@ class [[nodiscard]] fork_join_operation : fork_base {
     }
   }
 
-  std::array<promise_base*, sizeof...(T)> children_;
+  children_array& children_;
   std::tuple<result_slot<T>...> results_;
   [[no_unique_address]] Scope scope_;
 };
 
+template <class Scope, class Fn, class Out>
+class fork_join_n_operation;
+
+template <class Scope, class Fn, class Out>
+struct [[nodiscard]] fork_join_n_call : own_awaitable {
+  std::size_t n;
+  Fn* fn;
+  Out results;
+
+  fork_join_n_operation<Scope, Fn, Out> operator co_await() const {
+    return fork_join_n_operation<Scope, Fn, Out>(n, *fn, results);
+  }
+};
+
 // The form for n children: see fork_each_base. Results go to results[0] ... results[n - 1], or nowhere.
 template <class Scope, class Fn, class Out>
-class [[nodiscard]] fork_join_n_operation : fork_each_base {
+class fork_join_n_operation : fork_each_base {
   using child_task = std::invoke_result_t<Fn&, std::size_t>;
   using value = typename child_task::value_type;
 
@@ -152,20 +215,8 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     worker_core& here = *current_worker;
     promise_base& parent = awaiting.promise();
     const epoch now = here.now();
-    if (!parent.scope()->clear_at(now)) [[unlikely]] {
-      if (parent.scope()->cancelled_at(now)) {
-        return here.stop_from_loop(parent);
-      }
-    }
-    children_scope_ = scope_.open(parent.scope(), now);
-    begin(parent, nullptr, count_);
-    if constexpr (Scope::opens) {
-      here.scope = children_scope_;
-    }
-    if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
-      return here.leave_fork(*this);
-    }
-    return start_child(*this, here, 0, false);
+    return parent.scope()->clear_at(now) ? start(parent, here, now)
+                                         : look_and_start(parent, here, now);
   }
 
   void await_resume() {
@@ -177,8 +228,28 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
  private:
   static constexpr std::size_t most_children = 0xffff'ffff;
 
+  [[gnu::always_inline]] std::coroutine_handle<> start(promise_base& parent, worker_core& here,
+                                                       epoch now) noexcept {
+    children_scope_ = scope_.open(parent.scope(), now);
+    begin(parent, nullptr, count_);
+    if constexpr (Scope::opens) {
+      here.scope = children_scope_;
+    }
+    if (--here.forks_until_look == 0 || !here.stack_left()) [[unlikely]] {
+      return here.leave_fork(*this);
+    }
+    return start_child(*this, here, 0);
+  }
+
+  [[gnu::noinline, gnu::cold]] std::coroutine_handle<> look_and_start(promise_base& parent,
+                                                                      worker_core& here,
+                                                                      epoch now) noexcept {
+    return parent.scope()->cancelled_at(now) ? here.stop_from_loop(parent)
+                                             : start(parent, here, now);
+  }
+
   static std::coroutine_handle<> start_child(fork_each_base& self, worker_core& here,
-                                             std::uint32_t chain, bool kept) noexcept {
+                                             std::uint32_t chain) noexcept {
     auto& fork = static_cast<fork_join_n_operation&>(self);
     const std::uint32_t i = fork.made_++;
     promise_base* child = nullptr;
@@ -188,21 +259,12 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     if (child == nullptr) [[unlikely]] {  // It counts as ended, and those not yet made with it.
       const std::uint32_t given_up = fork.count_ - i;
       fork.made_ = fork.count_;
-      if (kept) {
-        here.forks.drop();
-      }
       return fork.end_chain(here, chain + given_up);
     }
     child->chain = chain + 1;
-    if (fork.made_ == fork.count_) {
-      if (kept) {
-        here.forks.drop();
-      }
-    } else if (!kept) {
+    if (fork.made_ != fork.count_) {
       fork.offer(here);
-      return child->handle();
-    }
-    if (here.forks.share()) [[unlikely]] {
+    } else if (here.forks.share()) [[unlikely]] {
       here.published();
     }
     return child->handle();
@@ -226,8 +288,9 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
     } else {
       static_assert(std::is_same_v<decltype(results_[0]), value&>,
                     "coppice: the results go to objects of the type that the tasks give");
-      static_assert(result_slot<value>::direct || std::is_move_assignable_v<value>,
-                    "coppice: a result of this type cannot be assigned to the object that it goes to");
+      static_assert(
+          result_slot<value>::direct || std::is_move_assignable_v<value>,
+          "coppice: a result of this type cannot be assigned to the object that it goes to");
       return std::addressof(results_[static_cast<std::iter_difference_t<Out>>(i)]);
     }
   }
@@ -242,23 +305,23 @@ class [[nodiscard]] fork_join_n_operation : fork_each_base {
 // Runs fn(0) ... fn(n - 1), each giving a task made when its turn comes. The callable and the results must
 // outlive the await. A failure: as fork_join; children not yet made are not made.
 template <class Fn, std::random_access_iterator Out>
-fork_join_n_operation<parent_scope, std::remove_reference_t<Fn>, Out> fork_join_n(std::size_t n, Fn&& fn,
-                                                                                  Out results) {
-  return {n, fn, results};
+fork_join_n_call<parent_scope, std::remove_reference_t<Fn>, Out> fork_join_n(std::size_t n, Fn&& fn,
+                                                                             Out results) noexcept {
+  return {{}, n, std::addressof(fn), results};
 }
 
 // The same without results.
 template <class Fn>
-fork_join_n_operation<parent_scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::size_t n,
-                                                                                    Fn&& fn) {
-  return {n, fn, nullptr};
+fork_join_n_call<parent_scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::size_t n,
+                                                                               Fn&& fn) noexcept {
+  return {{}, n, std::addressof(fn), nullptr};
 }
 
 // Runs the tasks at once; gives their results in argument order. On a failure the first to arrive is thrown,
 // when all have ended.
 template <class... T>
-fork_join_operation<parent_scope, T...> fork_join(task<T>&&... children) noexcept {
-  return fork_join_operation<parent_scope, T...>(std::move(children)...);
+fork_join_call<parent_scope, T...> fork_join(task<T>&&... children) noexcept {
+  return {{}, {}, {&task_access::release(children)...}};
 }
 
 }  // namespace coppice::inline v0::detail

@@ -27,8 +27,8 @@ struct frame_slab {
   static constexpr std::size_t size = std::size_t{64} * 1024;
   static constexpr std::uint32_t header_bytes = 64;  // The first block lies behind it.
 
-  frame_cache* owner;          // Null: a single block, too large for a class.
-  frame_slab* next;            // In one of the owner's lists of slabs.
+  frame_cache* owner;  // Null: a single block, too large for a class.
+  frame_slab* next;    // In one of the owner's lists of slabs.
   std::uint32_t block_bytes;
   std::uint32_t carved_bytes;  // From the slab's start; what lies behind has never been handed out.
   std::uint32_t free_blocks;   // Scratch of the owner's trim(), else 0.
@@ -43,7 +43,8 @@ struct frame_slab {
 class COPPICE_EXPORT frame_cache {
  public:
   static constexpr std::size_t class_bytes = 64;
-  static constexpr std::size_t class_count = 64;  // Up to 4 KiB; what is larger comes from operator new.
+  static constexpr std::size_t class_count =
+      64;  // Up to 4 KiB; what is larger comes from operator new.
 
   // `bytes` of memory aligned for any ordinary type. Owner only. Throws std::bad_alloc.
   void* allocate(std::size_t bytes) {
@@ -179,16 +180,16 @@ class COPPICE_EXPORT frame_cache {
 
   // Highest class that is pooled: class_count, or 0 where a sanitizer must see each block. Constant.
   std::size_t pooled_classes_;
-  free_block* free_[class_count + 1] = {};       // The owner.
-  frame_slab* carving_[class_count + 1] = {};    // The owner: the slab each class is being cut from.
-  frame_slab* slabs_ = nullptr;                  // The owner: slabs that belong to a class.
-  frame_slab* spare_ = nullptr;                  // The owner: slabs without a block.
-  std::size_t slab_count_ = 0;                   // The owner: both kinds.
-  frame_cache* batch_owner_ = nullptr;           // The owner: whose blocks the batch holds.
-  free_block* batch_first_ = nullptr;            // The owner.
-  free_block* batch_last_ = nullptr;             // The owner.
-  std::size_t batch_size_ = 0;                   // The owner.
-  frame_cache* next_released_ = nullptr;         // The registry, under its lock.
+  free_block* free_[class_count + 1] = {};     // The owner.
+  frame_slab* carving_[class_count + 1] = {};  // The owner: the slab each class is being cut from.
+  frame_slab* slabs_ = nullptr;                // The owner: slabs that belong to a class.
+  frame_slab* spare_ = nullptr;                // The owner: slabs without a block.
+  std::size_t slab_count_ = 0;                 // The owner: both kinds.
+  frame_cache* batch_owner_ = nullptr;         // The owner: whose blocks the batch holds.
+  free_block* batch_first_ = nullptr;          // The owner.
+  free_block* batch_last_ = nullptr;           // The owner.
+  std::size_t batch_size_ = 0;                 // The owner.
+  frame_cache* next_released_ = nullptr;       // The registry, under its lock.
   cell_count cells_;
   alignas(64) atomic<free_block*> returned_{nullptr};  // Anybody pushes, the owner takes.
 };

@@ -17,10 +17,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -172,7 +172,7 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   atomic<task_status> status_{task_status::pending};
 
   mutable std::mutex mutex_;
-  end_waiter* waiters_ = nullptr;                  // Under the lock: none once the status is an end.
+  end_waiter* waiters_ = nullptr;  // Under the lock: none once the status is an end.
   std::vector<std::function<void()>> done_calls_;  // Under the lock: likewise.
   std::unique_ptr<const label> label_;             // Under the lock.
 };
@@ -181,7 +181,8 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
 class cell_ref {
  public:
   cell_ref() noexcept = default;
-  explicit cell_ref(outcome_cell* counted) noexcept : cell_(counted) {}  // Takes the reference over.
+  explicit cell_ref(outcome_cell* counted) noexcept
+      : cell_(counted) {}  // Takes the reference over.
   cell_ref(const cell_ref& other) noexcept : cell_(other.cell_) {
     if (cell_ != nullptr) {
       cell_->add_reference();
@@ -260,7 +261,8 @@ class spawned_cell final : public typed_cell<T> {
  public:
   template <class... Args>
   spawned_cell(task_keeper& keeper, const spawn_options& options, task_id parent, Args&&... from)
-      : typed_cell<T>(keeper, options, parent), start_(std::in_place, std::forward<Args>(from)...) {}
+      : typed_cell<T>(keeper, options, parent),
+        start_(std::in_place, std::forward<Args>(from)...) {}
 
   Start& start_of() noexcept { return *start_; }
 

@@ -59,15 +59,24 @@ struct final_awaiter {
       return static_cast<fork_base*>(target)->child_ended(here, chain);
     }
     if (continuation == kind::fork_each) {
-      return static_cast<fork_each_base*>(static_cast<fork_base*>(target))->child_ended(here, chain);
+      return static_cast<fork_each_base*>(static_cast<fork_base*>(target))
+          ->child_ended(here, chain);
     }
-    return static_cast<receiver*>(target)->completed(here);
+    if (continuation == kind::receiver) [[likely]] {
+      return static_cast<receiver*>(target)->completed(here);
+    }
+    return promise_base::stop_target(continuation, target, chain, here);
   }
 };
 
 inline void promise_base::fail(failure_slot* result, std::exception_ptr error) noexcept {
+  if (stopped_by(error)) {
+    continuation_ = with_stop(continuation_);
+    return;
+  }
   if (result == nullptr) {
-    static_cast<fork_each_base*>(static_cast<fork_base*>(target_))->child_failed(std::move(error), *current_worker);
+    static_cast<fork_each_base*>(static_cast<fork_base*>(target_))
+        ->child_failed(std::move(error), *current_worker);
     return;
   }
   result->fail(std::move(error));
@@ -75,6 +84,16 @@ inline void promise_base::fail(failure_slot* result, std::exception_ptr error) n
     static_cast<fork_base*>(target_)->child_failed(*result);
   }
 }
+
+// The result of a fork_each's child goes to an object that is there. Where it is instantiated for a type
+// that only warns of being assigned, its users may never run it.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-copy"
+template <class To, class From>
+void assign(To& to, From&& from) {
+  to = std::forward<From>(from);
+}
+#pragma GCC diagnostic pop
 
 template <class T>
 class promise : public promise_base {
@@ -92,7 +111,7 @@ class promise : public promise_base {
     } else {
       if constexpr (std::is_assignable_v<T&, U>) {
         if (in_fork_each()) {
-          *static_cast<std::remove_reference_t<T>*>(place()) = std::forward<U>(value);
+          assign(*static_cast<std::remove_reference_t<T>*>(place()), std::forward<U>(value));
           return;
         }
       }

@@ -4,25 +4,38 @@
 // is stopped. What waits for it therefore owns no frame, only the place where the result goes.
 #pragma once
 
+#include <coppice/awaitable.h>
 #include <coppice/detail/job.h>
 #include <coppice/detail/result_slot.h>
 #include <coppice/detail/worker_core.h>
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <type_traits>
+
+namespace coppice::inline v0 {
+template <class T>
+class task;
+}  // namespace coppice::inline v0
 
 namespace coppice::inline v0::detail {
 
 class fork_base;
 template <bool Plain>
 struct final_awaiter;
+template <class T>
+class inline_await;
+template <class A>
+class bridge_await;
 
 // One that is told how a coroutine ended, behind the destruction of its frame. Both return what runs next.
 class receiver {
  public:
-  virtual std::coroutine_handle<> completed(worker_core& here) noexcept = 0;  // With a value or a failure.
+  virtual std::coroutine_handle<> completed(
+      worker_core& here) noexcept = 0;  // With a value or a failure.
   virtual std::coroutine_handle<> stopped(worker_core& here) noexcept = 0;
 
  protected:
@@ -35,6 +48,22 @@ class promise_base : public job {
   promise_base& operator=(const promise_base&) = delete;
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
+
+  // What is ours is awaited as it is, what is not over a bridge: see foreign.h.
+  template <class A>
+    requires std::derived_from<std::remove_cvref_t<A>, own_awaitable>
+  static A&& await_transform(A&& ours) noexcept {
+    return static_cast<A&&>(ours);
+  }
+  template <class T>
+  static inline_await<T> await_transform(task<T>&& child) {
+    return inline_await<T>(child.take());
+  }
+  template <class A>
+    requires(awaitable<A> && !std::derived_from<std::remove_cvref_t<A>, own_awaitable>)
+  static bridge_await<A> await_transform(A&& foreign) {
+    return bridge_await<A>(static_cast<A&&>(foreign));
+  }
 
   std::coroutine_handle<> handle() noexcept {
     return std::coroutine_handle<promise_base>::from_promise(*this);
@@ -104,6 +133,9 @@ class promise_base : public job {
   // The coroutine has failed. `result` is null for a child of a fork_each, which has no slot of its own.
   void fail(failure_slot* result, std::exception_ptr error) noexcept;
   bool in_fork_each() const noexcept { return continuation_ == continuation::fork_each; }
+
+  // Is this what became of a stop in a foreign coroutine? Then it is a stop again.
+  COPPICE_EXPORT bool stopped_by(const std::exception_ptr& error) const noexcept;
   void* place() const noexcept { return place_; }
 
  private:
@@ -111,6 +143,21 @@ class promise_base : public job {
   friend struct final_awaiter;
 
   enum class continuation : unsigned char { caller, fork, fork_each, receiver };
+
+  // Set in continuation_: the end that the coroutine has reached is a stop.
+  static constexpr unsigned char stop_bit = 0x80;
+
+  static constexpr continuation with_stop(continuation after) noexcept {
+    return static_cast<continuation>(static_cast<unsigned char>(after) | stop_bit);
+  }
+  static constexpr continuation without_stop(continuation after) noexcept {
+    return static_cast<continuation>(static_cast<unsigned char>(after) & ~stop_bit);
+  }
+
+  // What waited for a coroutine, whose frame is gone, is told of a stop. Returns what runs next.
+  COPPICE_EXPORT static std::coroutine_handle<> stop_target(continuation after, void* target,
+                                                            std::uint32_t chain,
+                                                            worker_core& here) noexcept;
 
   static void resume(job& self, worker_core& here) noexcept {
     auto& task = static_cast<promise_base&>(self);

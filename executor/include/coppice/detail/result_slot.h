@@ -134,12 +134,10 @@ class result_slot : public failure_slot {
   }
 
  private:
-  static constexpr std::size_t content_alignment =
-      std::max(alignof(std::exception_ptr),
-               over_aligned ? alignof(std::max_align_t) : alignof(stored));
+  static constexpr std::size_t content_alignment = std::max(
+      alignof(std::exception_ptr), over_aligned ? alignof(std::max_align_t) : alignof(stored));
   static constexpr std::size_t content_bytes =
-      std::max(sizeof(std::exception_ptr),
-               sizeof(stored) + (over_aligned ? alignof(stored) : 0));
+      std::max(sizeof(std::exception_ptr), sizeof(stored) + (over_aligned ? alignof(stored) : 0));
 
   void* raw() noexcept {
     if constexpr (over_aligned) {

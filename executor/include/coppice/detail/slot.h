@@ -105,7 +105,7 @@ class slot {
     std::uint64_t word = word_.load(std::memory_order_seq_cst);  // S3
     while ((word & state_mask) == bits(state::suspended)) {
       if (word_.compare_exchange_weak(word, (word & ~state_mask) | bits(state::claimed),
-                                      std::memory_order_seq_cst,    // S3 S4 S5
+                                      std::memory_order_seq_cst,     // S3 S4 S5
                                       std::memory_order_seq_cst)) {  // S3
         return true;
       }
@@ -131,7 +131,9 @@ class slot {
   static constexpr std::uint64_t state_mask = 7;
   static constexpr std::uint64_t one_generation = 8;
 
-  static constexpr std::uint64_t bits(state value) noexcept { return static_cast<std::uint64_t>(value); }
+  static constexpr std::uint64_t bits(state value) noexcept {
+    return static_cast<std::uint64_t>(value);
+  }
 
   atomic<std::uint64_t> word_{0};  // Generation and state; by the transitions above.
   union {

@@ -134,7 +134,7 @@ class COPPICE_EXPORT standstill {
 
  private:
   struct resting_worker {
-    bool rests = false;
+    bool rests = true;              // Also before it has begun.
     std::size_t frames_before = 0;  // Constant: in its cache when the executor was made.
   };
 
@@ -171,7 +171,8 @@ class COPPICE_EXPORT standstill {
   waiter* waiters_ = nullptr;  // The latest first.
   std::size_t threads_ = 0;    // Of the waiters.
   bool autojump_;
-  std::optional<clock::time_point> held_until_;  // Without a waiting thread; empty if there is nothing to hold.
+  std::optional<clock::time_point>
+      held_until_;  // Without a waiting thread; empty if there is nothing to hold.
   std::optional<clock::time_point> deadlock_at_;
 };
 

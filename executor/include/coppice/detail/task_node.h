@@ -48,10 +48,10 @@ class COPPICE_EXPORT task_node final : public cancel_node, job {
 
   outcome_cell& task_;
   reason_slot reason_;
-  atomic<bool> requested_{false};          // cancel().
+  atomic<bool> requested_{false};  // cancel().
   mutable std::mutex mutex_;
-  suspension* waiting_ = nullptr;          // Under the lock: the latest to wait.
-  atomic<token_block*> token_{nullptr};    // Under the lock; cancel() reads.
+  suspension* waiting_ = nullptr;        // Under the lock: the latest to wait.
+  atomic<token_block*> token_{nullptr};  // Under the lock; cancel() reads.
 };
 
 }  // namespace coppice::inline v0::detail

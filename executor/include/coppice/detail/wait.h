@@ -51,7 +51,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     if (source_.ready()) {
       return here.go_on(task);
     }
-    begin(task.as_job(), here.home, Source::name, &wait_operation::unwind);
+    begin(task.as_job(), here.home, here.label_of_wait(Source::name), &wait_operation::unwind);
     task_ = &task;
     task.scope()->enroll(*this, here);
     slot& mine = *at;
@@ -62,7 +62,15 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
       withdraw();
       throw;
     }
-    return publish(task, here, mine, generation, seen);
+    switch (publish(*task.scope(), here, mine, generation, seen)) {
+      case end_of_suspending::asleep:
+        return std::noop_coroutine();
+      case end_of_suspending::over:
+        return task.handle();
+      case end_of_suspending::stopped:
+        break;
+    }
+    return here.stop_from_loop(task);
   }
 
   value_type await_resume() {
@@ -71,25 +79,6 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
   }
 
  private:
-  // Once published, neither the frame nor the scope may be touched: only the epoch and the slot.
-  static std::coroutine_handle<> publish(promise_base& task, worker_core& here, slot& mine,
-                                         std::uint64_t generation, epoch seen) noexcept {
-    const atomic<epoch>& cancels = *here.cancel_epoch;
-    for (;;) {
-      if (!mine.publish(generation)) {
-        return task.handle();
-      }
-      const epoch now = cancels.load(std::memory_order_seq_cst);  // S3
-      if (now == seen || !mine.retract(generation)) {
-        return std::noop_coroutine();
-      }
-      seen = now;
-      if (task.scope()->cancelled_at(seen)) {
-        return mine.give_up(generation) ? here.stop_from_loop(task) : task.handle();
-      }
-    }
-  }
-
   static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
     return promise_base::unwind(*static_cast<wait_operation&>(self).task_, here);
   }

@@ -12,6 +12,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace coppice::inline v0::detail {
 
@@ -39,24 +40,23 @@ class COPPICE_EXPORT worker_core {
   worker_core& operator=(const worker_core&) = delete;
 
   // Every field is the worker's own, unless its type says otherwise.
-  deque<job> forks;                          // Unstarted work; the newest is popped, the oldest stolen.
-  cancel_node* scope = nullptr;              // Under which the running code stands.
-  const atomic<epoch>* cancel_epoch;         // The executor's.
+  deque<job> forks;                   // Unstarted work; the newest is popped, the oldest stolen.
+  cancel_node* scope = nullptr;       // Under which the running code stands.
+  const atomic<epoch>* cancel_epoch;  // The executor's.
   frame_cache& frames;
-  std::uintptr_t stack_limit = 0;            // Below this address a transfer goes through the loop.
+  std::uintptr_t stack_limit = 0;  // Below this address a transfer goes through the loop.
   std::uint32_t forks_until_look = forks_between_looks;
-  std::uint32_t ready_awaits_left = 0;       // Of the cooperative budget, in this run slice.
-  std::coroutine_handle<> next = nullptr;    // Resumed by the loop as soon as the stack is unwound.
-  promise_base* stopping = nullptr;          // Destroyed by the loop as soon as the stack is unwound.
+  std::uint32_t ready_awaits_left = 0;     // Of the cooperative budget, in this run slice.
+  std::coroutine_handle<> next = nullptr;  // Resumed by the loop as soon as the stack is unwound.
+  promise_base* stopping = nullptr;        // Destroyed by the loop as soon as the stack is unwound.
+  const char* wait_label = nullptr;        // describe_wait(): for the next wait of this run slice.
   executor_core& home;
 
   // The epoch now. What a cancel() wrote before it moved it is visible.
   epoch now() const noexcept { return cancel_epoch->load(std::memory_order_acquire); }  // E1
 
   // Is there room on the stack for another transfer? Where transfers are tail calls, always.
-  bool stack_left() const noexcept {
-    return stack_address() > stack_limit;
-  }
+  bool stack_left() const noexcept { return stack_address() > stack_limit; }
 
   // Resumes `target` from the loop instead of from here.
   std::coroutine_handle<> resume_from_loop(std::coroutine_handle<> target) noexcept {
@@ -78,6 +78,12 @@ class COPPICE_EXPORT worker_core {
 
   // As post(), but ahead of others: for what the running task has just made ready.
   void post_next(job& ready) noexcept;
+
+  // What dumps shall say of a wait that begins: what its task has said of it, else `usual`.
+  const char* label_of_wait(const char* usual) noexcept {
+    const char* const described = std::exchange(wait_label, nullptr);
+    return described != nullptr ? described : usual;
+  }
 
   // An await need not wait: the task to go on with, unless it has done so too often without giving way.
   std::coroutine_handle<> go_on(promise_base& task) noexcept;
@@ -110,9 +116,10 @@ class COPPICE_EXPORT worker_core {
   }
 
  protected:
-  worker_core(executor_core& owner, const atomic<epoch>& epoch_of_owner, frame_cache& cache)
-      : cancel_epoch(&epoch_of_owner), frames(cache), home(owner) {}
-  ~worker_core() = default;
+  // Throws std::bad_alloc.
+  worker_core(executor_core& owner, const atomic<epoch>& epoch_of_owner)
+      : cancel_epoch(&epoch_of_owner), frames(frame_cache::acquire()), home(owner) {}
+  ~worker_core() { frame_cache::release(frames); }
 
   slot* free_slots_ = nullptr;
 };
