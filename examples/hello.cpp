@@ -5,9 +5,9 @@
 namespace co = coppice;
 using namespace std::chrono_literals;
 
-co::task<int> square(int x) {
+co::task<int> twice(int x) {
   co_await co::sleep_for(1ms);
-  co_return x* x;
+  co_return 2 * x;
 }
 
 co::task<int> late() {
@@ -17,10 +17,10 @@ co::task<int> late() {
 
 int main() {
   return co::run([]() -> co::task<int> {
-    auto nine = co::spawn(square, 3);
+    auto six = co::spawn(twice, 3);
     auto never = co::spawn({.name = "late"}, late);
     never.cancel("nobody waits that long");
-    std::cout << co_await nine + co_await square(4) << '\n';
+    std::cout << co_await six + co_await twice(4) << '\n';
     try {
       co_await never;
     } catch (const co::task_cancelled& stopped) {

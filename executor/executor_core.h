@@ -79,8 +79,9 @@ class executor_core {
   // Workers.
   job* take_wakes() noexcept { return wakes_.exchange(nullptr, std::memory_order_acquire); }  // X1
   bool wakes_in_sight() const noexcept {
-    return wakes_.load(std::memory_order_seq_cst) != nullptr;
-  }  // X1
+    const job* const latest = wakes_.load(std::memory_order_seq_cst);  // X1
+    return latest != nullptr;
+  }
   job* take_submitted() noexcept;
   bool submitted_in_sight() const noexcept {
     return submitted_count_.load(std::memory_order_seq_cst) > 0;  // X2

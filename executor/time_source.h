@@ -23,8 +23,8 @@ class time_source {
 
   // Virtual only.
   void advance_to(time_point later) noexcept {
-    now_.store(later, std::memory_order_release);
-  }  // T1
+    now_.store(later, std::memory_order_release);  // T1
+  }
 
   // Where virtual time begins. Not zero, so that a caller may subtract from it.
   static constexpr time_point beginning{std::chrono::hours(24)};

@@ -25,7 +25,9 @@ class Depth : public testing_support::accounted_test, public testing::WithParamI
   }
 };
 
-task<int> ready(int n) { co_return n; }
+task<int> ready(int n) {
+  co_return n;
+}
 
 task<long> chain(int depth) {
   if (depth == 0) {

@@ -8,6 +8,8 @@ struct marked {
   COPPICE_AWAIT_SUSPEND int value() const noexcept { return 7; }
 };
 
-TEST(AwaitSuspend, TheMarkChangesNothingOfWhatAFunctionDoes) { EXPECT_EQ(marked().value(), 7); }
+TEST(AwaitSuspend, TheMarkChangesNothingOfWhatAFunctionDoes) {
+  EXPECT_EQ(marked().value(), 7);
+}
 
 }  // namespace

@@ -25,7 +25,9 @@ struct with_member {
 };
 
 struct with_free {};
-ready_awaiter operator co_await(with_free) noexcept { return {}; }
+ready_awaiter operator co_await(with_free) noexcept {
+  return {};
+}
 
 struct not_awaitable {
   bool await_ready();

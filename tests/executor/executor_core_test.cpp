@@ -52,8 +52,7 @@ std::vector<int> order_of(const std::function<void(executor_core&, note&)>& queu
 }
 
 TEST(ExecutorCore, RunsWhatPlainThreadsPostInOrder) {
-  const std::vector<int> notes =
-      order_of([](executor_core& core, note& each) { core.post(each); });
+  const std::vector<int> notes = order_of([](executor_core& core, note& each) { core.post(each); });
   EXPECT_EQ(notes.size(), 50u);
   EXPECT_TRUE(std::is_sorted(notes.begin(), notes.end()));
 }
@@ -102,7 +101,8 @@ TEST(ExecutorCore, RunsEachJobOnceHoweverManyThreadsQueueAndTakeThem) {
       });
     }
   }
-  EXPECT_TRUE(std::all_of(jobs.begin(), jobs.end(), [](const note& each) { return each.times == 1; }));
+  EXPECT_TRUE(
+      std::all_of(jobs.begin(), jobs.end(), [](const note& each) { return each.times == 1; }));
 }
 
 TEST(ExecutorCore, HasAnIdOfItsOwn) {

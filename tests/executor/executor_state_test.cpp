@@ -52,7 +52,9 @@ TEST_F(ExecutorState, ReportsToTheHandlerOfTheMoment) {
   executor_state& state = tasks.state();
   const auto report = [&](const char* text) {
     state.report({error_origin::cleanup,
-                  error_entry(std::make_exception_ptr(std::runtime_error(text))), {}, {}});
+                  error_entry(std::make_exception_ptr(std::runtime_error(text))),
+                  {},
+                  {}});
   };
   tasks.set_error_handler(first.handler());
   report("one");

@@ -26,9 +26,15 @@ using testing_support::report_log;
 
 class Executor : public testing_support::accounted_test {};
 
-task<int> number(int n) { co_return n; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
-task<> nothing() { co_return; }
+task<int> number(int n) {
+  co_return n;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
+task<> nothing() {
+  co_return;
+}
 
 TEST_F(Executor, RunsTasksOnItsWorkersAlone) {
   accounted_executor tasks({.threads = 2});
@@ -187,7 +193,8 @@ TEST_F(Executor, SurvivesAHandlerThatThrowsAndPrintsBoth) {
   testing::internal::CaptureStderr();
   {
     accounted_executor tasks({.threads = 1});
-    tasks.set_error_handler([](const error_report&) { throw std::runtime_error("handler failed"); });
+    tasks.set_error_handler(
+        [](const error_report&) { throw std::runtime_error("handler failed"); });
     tasks.spawn([] { throw std::runtime_error("task failed"); });
     tasks.wait_until_idle();
     EXPECT_EQ(tasks.block_on(number(1)), 1);

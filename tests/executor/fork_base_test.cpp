@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Workers, ForkBase, testing::Values(1u, 2u, 4u));
 
 TEST_P(ForkBase, RunsSoManyChildrenAndPutsTheirResultsInOrder) {
   for (const std::size_t n : {0u, 1u, 2u, 3u, 1000u}) {
-    const auto square = [](std::size_t i) -> task<std::size_t> { co_return i * i; };
+    const auto square = [](std::size_t i) -> task<std::size_t> { co_return i* i; };
     const auto body = [&]() -> task<std::size_t> {
       std::vector<std::size_t> results(n, 12345);
       co_await fork_join_n(n, square, results.begin());
@@ -74,7 +74,9 @@ TEST_P(ForkBase, PutsResultsOfEveryKind) {
   struct alignas(64) wide {
     int value = 0;
   };
-  const auto texts = [](std::size_t i) -> task<std::string> { co_return std::string(100, static_cast<char>('a' + i)); };
+  const auto texts = [](std::size_t i) -> task<std::string> {
+    co_return std::string(100, static_cast<char>('a' + i));
+  };
   const auto moved_only = [](std::size_t i) -> task<std::unique_ptr<std::size_t>> {
     co_return std::make_unique<std::size_t>(i);
   };
@@ -381,7 +383,8 @@ TEST(ForkBaseMemory, WithoutMemoryForAChildFailsTheFork) {
     const std::size_t before = frame_cache::live_large_blocks();
     bool refused = false;
     try {
-      const testing_support::fail_allocation_at no_memory(3, testing_support::failing_threads::caller);
+      const testing_support::fail_allocation_at no_memory(3,
+                                                          testing_support::failing_threads::caller);
       const auto inner = [&]() -> task<> { co_await fork_join_n(10, child); };
       co_await inner();
     } catch (const std::bad_alloc&) {

@@ -37,7 +37,9 @@ struct throwing_move {
   std::string text = std::string(100, 'x');
 };
 
-task<int> give(int value) { co_return value; }
+task<int> give(int value) {
+  co_return value;
+}
 task<int> fail(int code) {
   throw code;
   co_return 0;
@@ -51,8 +53,12 @@ task<int> fail_late(int code) {
   co_await yield();
   throw code;
 }
-task<std::string> text(std::string value) { co_return value; }
-task<int> wait_for(stub_event& event) { co_return co_await event.wait(); }
+task<std::string> text(std::string value) {
+  co_return value;
+}
+task<int> wait_for(stub_event& event) {
+  co_return co_await event.wait();
+}
 
 class ForkJoin : public testing::TestWithParam<unsigned> {
  protected:
@@ -88,7 +94,9 @@ TEST_P(ForkJoin, OfNothingAndOfOneGiveWhatThereIs) {
 
 TEST_P(ForkJoin, GivesResultsOfEveryKind) {
   const auto nothing = []() -> task<> { co_return; };
-  const auto moved_only = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+  const auto moved_only = []() -> task<std::unique_ptr<int>> {
+    co_return std::make_unique<int>(7);
+  };
   const auto reference = []() -> task<int&> { co_return global; };
   const auto not_made = []() -> task<no_default> { co_return no_default(7); };
   const auto aligned = []() -> task<wide> { co_return wide{"wide"}; };
@@ -285,7 +293,8 @@ TEST_P(ForkJoin, AStopGoesThroughForksInForks) {
       if (n == 0) {
         co_return co_await events[which].wait();
       }
-      auto [a, b] = co_await fork_join(tree(n - 1, events, 2 * which), tree(n - 1, events, 2 * which + 1));
+      auto [a, b] =
+          co_await fork_join(tree(n - 1, events, 2 * which), tree(n - 1, events, 2 * which + 1));
       co_return a + b;
     }
   };
@@ -301,7 +310,9 @@ TEST_P(ForkJoin, AStopGoesThroughForksInForks) {
 TEST_P(ForkJoin, NeverAwaitedDestroysItsChildren) {
   const auto counted = std::make_shared<int>(7);
   const auto child = [](std::shared_ptr<int> held) -> task<int> { co_return *held; };
-  { auto never = fork_join(child(counted), child(counted)); }
+  {
+    auto never = fork_join(child(counted), child(counted));
+  }
   EXPECT_EQ(counted.use_count(), 1);
 }
 

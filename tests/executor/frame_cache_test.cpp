@@ -242,6 +242,38 @@ TEST_F(FrameCache, PassesFromOneOwnerToTheNext) {
   frame_cache::release(again);
 }
 
+TEST_F(FrameCache, TakesAPooledBlockBackWithoutItsSize) {
+  EXPECT_TRUE(cache_.pooled());
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{1'000}, pooled_at_most}) {
+    void* const block = cache_.allocate(bytes);
+    cache_.deallocate_pooled(block);
+    EXPECT_EQ(cache_.allocate(bytes), block);
+    frame_cache other;
+    other.deallocate_pooled(block);
+    other.flush();
+    EXPECT_EQ(cache_.live_blocks(), 0u);
+  }
+  const std::size_t large = frame_cache::live_large_blocks();
+  cache_.deallocate_pooled(cache_.allocate(pooled_at_most + 1));
+  EXPECT_EQ(frame_cache::live_large_blocks(), large);
+}
+
+// Cells are blocks whose life a frame's is not to be mistaken for.
+TEST_F(FrameCache, TellsCellsFromFrames) {
+  void* const cell = cache_.allocate(100);
+  void* const frame = cache_.allocate(100);
+  const frame_cache::cell_place place = frame_cache::cells_of(cell, 100, &cache_);
+  EXPECT_TRUE(place.own);
+  place.count->change(place.own, 1);
+  EXPECT_EQ(cache_.live_blocks(), 2u);
+  EXPECT_EQ(cache_.live_frames(), 1u);
+  const frame_cache::cell_place elsewhere = frame_cache::cells_of(cell, 100, nullptr);
+  EXPECT_FALSE(elsewhere.own);
+  elsewhere.count->change(elsewhere.own, -1);
+  EXPECT_EQ(cache_.live_frames(), 2u);
+  give({cell, frame});
+}
+
 // F1: what its user wrote into a block is behind whoever gets it next.
 TEST_F(FrameCache, BlocksTravelBetweenOwnersAndComeBackWhole) {
   constexpr std::size_t in_flight = 100;
@@ -250,7 +282,8 @@ TEST_F(FrameCache, BlocksTravelBetweenOwnersAndComeBackWhole) {
     frame_cache& mine = frame_cache::acquire();
     for (long i = 0; i != rounds(10'000'000, 20'000); ++i) {
       void* block = nullptr;
-      while ((block = shelf[static_cast<std::size_t>(i) % in_flight].exchange(nullptr)) == nullptr) {
+      while ((block = shelf[static_cast<std::size_t>(i) % in_flight].exchange(nullptr)) ==
+             nullptr) {
         std::this_thread::yield();
       }
       *static_cast<long*>(block) += 1;

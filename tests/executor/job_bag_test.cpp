@@ -66,9 +66,13 @@ TEST_F(JobBag, GivesEachJobOnce) {
   EXPECT_EQ(order, in_order());
 }
 
-TEST_F(JobBag, GivesTheSameOrderForTheSameSeed) { EXPECT_EQ(order_of(7, true), order_of(7, true)); }
+TEST_F(JobBag, GivesTheSameOrderForTheSameSeed) {
+  EXPECT_EQ(order_of(7, true), order_of(7, true));
+}
 
-TEST_F(JobBag, GivesAnotherOrderForAnotherSeed) { EXPECT_NE(order_of(7, true), order_of(8, true)); }
+TEST_F(JobBag, GivesAnotherOrderForAnotherSeed) {
+  EXPECT_NE(order_of(7, true), order_of(8, true));
+}
 
 // Pinned, so that a seed written down today is worth something tomorrow.
 TEST_F(JobBag, GivesTheOrderItHasAlwaysGiven) {

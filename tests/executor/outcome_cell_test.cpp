@@ -87,7 +87,8 @@ TEST_F(OutcomeCell, HasAnIdOfItsOwnAndKnowsItsParent) {
 TEST_F(OutcomeCell, ViewsOfAnOldNameLiveAsLongAsTheCell) {
   stub_event event;
   const task_handle<int> task =
-      on_.spawn({.name = std::string(100, 'a')}, [&]() -> coppice::task<int> { co_return co_await event.wait(); });
+      on_.spawn({.name = std::string(100, 'a')},
+                [&]() -> coppice::task<int> { co_return co_await event.wait(); });
   const std::string_view first = task.name();
   cell(task).rename(std::string(100, 'b'));
   const std::string_view second = task.name();
@@ -109,7 +110,8 @@ TEST_F(OutcomeCell, TakesNoWaiterWhenItHasEnded) {
 
 TEST_F(OutcomeCell, AWaiterMayLeaveFromAnywhereInTheList) {
   stub_event event;
-  const task_handle<int> task = on_.spawn([&]() -> coppice::task<int> { co_return co_await event.wait(); });
+  const task_handle<int> task =
+      on_.spawn([&]() -> coppice::task<int> { co_return co_await event.wait(); });
   slot unused;
   std::vector<end_waiter> waiters(3);
   for (const std::vector<std::size_t>& order :
@@ -236,9 +238,8 @@ TEST_F(OutcomeCell, ALimitIsCountedFromTheSpawn) {
 // The task's end and its limit come at the same time, in every order.
 TEST_F(OutcomeCell, ALimitAtAnyMomentEndsTheTaskOnce) {
   for (long round = 0; round != rounds(50'000, 500); ++round) {
-    const task_handle<> task = on_.spawn({.timeout = 1us * (round % 100)}, []() -> coppice::task<> {
-      co_await sleep_for(50us);
-    });
+    const task_handle<> task = on_.spawn({.timeout = 1us * (round % 100)},
+                                         []() -> coppice::task<> { co_await sleep_for(50us); });
     while (!task.done()) {
       std::this_thread::yield();
     }
@@ -263,9 +264,9 @@ TEST_F(OutcomeCell, WithoutMemoryNothingIsSpawnedAndTheArgumentsStay) {
   const std::size_t failed = testing_support::for_each_failing_allocation(
       [&](testing_support::fail_allocation_at& failure) {
         try {
-          static_cast<void>(on_.spawn({.name = std::string_view("a name too long to be kept in place"),
-                                       .timeout = 1h},
-                                      std::move(mine)));
+          static_cast<void>(on_.spawn(
+              {.name = std::string_view("a name too long to be kept in place"), .timeout = 1h},
+              std::move(mine)));
           ++spawned;
         } catch (const std::bad_alloc&) {
           failure.stop();

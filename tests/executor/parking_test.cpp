@@ -16,7 +16,9 @@ using std::chrono_literals::operator""ms;
 
 constexpr time_point never = time_point::max();
 
-time_point soon() { return std::chrono::time_point_cast<duration>(clock::now()) + 2ms; }
+time_point soon() {
+  return std::chrono::time_point_cast<duration>(clock::now()) + 2ms;
+}
 
 TEST(Parking, LetsHalfTheWorkersSearch) {
   parking idle(4);
@@ -148,6 +150,14 @@ TEST(Parking, WakesAllWhoSleep) {
 }
 
 // ---- The protocol (P1): announce, look again, sleep; publish, look who sleeps, wake -----------------
+
+// Why a worker must look once more: what was published before the announcement wakes nobody behind it.
+TEST(Parking, WorkFromBeforeTheAnnouncementWakesNobody) {
+  parking idle(1);
+  EXPECT_FALSE(idle.wanted());  // A producer, behind its push.
+  EXPECT_TRUE(idle.announce(0, false));
+  EXPECT_FALSE(idle.wait(0, soon()));
+}
 
 class ParkingProtocol : public testing::TestWithParam<std::size_t> {
  protected:

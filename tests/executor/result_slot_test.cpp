@@ -123,7 +123,8 @@ TEST(ResultSlot, StillHasTheValueIfItCouldNotBeMovedOut) {
 template <class T>
 class ResultSlotOf : public testing::Test {};
 
-using kinds = testing::Types<void, char, long, int&, long double, std::string, wide, wide_and_counted>;
+using kinds =
+    testing::Types<void, char, long, int&, long double, std::string, wide, wide_and_counted>;
 TYPED_TEST_SUITE(ResultSlotOf, kinds);
 
 TYPED_TEST(ResultSlotOf, TakesAFailureOfAnyType) {

@@ -119,7 +119,8 @@ TEST_F(SeededOrder, StartsTheSecondChildOfAForkFirst) {
   for (std::uint64_t seed = 0; seed != 20; ++seed) {
     first.insert(run(seed, true, forks)[0]);
   }
-  EXPECT_EQ(first, (std::set<char>{'a', 'b'}));  // The third becomes runnable when the second has begun.
+  EXPECT_EQ(first,
+            (std::set<char>{'a', 'b'}));  // The third becomes runnable when the second has begun.
 }
 
 TEST_F(SeededOrder, IsThatOfArrivalUnlessShuffled) {

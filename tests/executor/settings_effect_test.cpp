@@ -171,7 +171,9 @@ TEST_F(SettingsEffect, OfDisplayEnv) {
   const auto printed_at_start = [](const char* mode) {
     const environment_guard environment("COPPICE_DISPLAY_ENV", mode);
     testing::internal::CaptureStderr();
-    { const accounted_executor tasks({.threads = 1}); }
+    {
+      const accounted_executor tasks({.threads = 1});
+    }
     return testing::internal::GetCapturedStderr();
   };
   EXPECT_EQ(printed_at_start("0"), "");

@@ -28,7 +28,9 @@ class Sleep : public testing_support::accounted_test {
   }
 };
 
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 TEST_F(Sleep, LastsAsLongAsItSays) {
   run([]() -> task<> {

@@ -160,8 +160,7 @@ class SlotRaces : public testing::Test {
   enum class plan { publish_only, retract_and_give_up, retract_and_publish };
 
   void run(plan what, bool with_cancel) {
-    std::vector<std::function<void()>> racers = {[&] { suspend(what); },
-                                                 [&] { claim(event_); },
+    std::vector<std::function<void()>> racers = {[&] { suspend(what); }, [&] { claim(event_); },
                                                  [&] { claim(timer_); }};
     if (with_cancel) {
       racers.emplace_back([&] { cancel(); });
@@ -224,10 +223,18 @@ class SlotRaces : public testing::Test {
   int suspender_payload_ = 0;  // Plain, so that ThreadSanitizer sees to S4 too.
 };
 
-TEST_F(SlotRaces, ExactlyOneEndsASuspension) { run(plan::publish_only, true); }
-TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsGivenUp) { run(plan::retract_and_give_up, true); }
-TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsRenewed) { run(plan::retract_and_publish, true); }
-TEST_F(SlotRaces, ExactlyOneOfTwoEventsEndsASuspension) { run(plan::publish_only, false); }
+TEST_F(SlotRaces, ExactlyOneEndsASuspension) {
+  run(plan::publish_only, true);
+}
+TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsGivenUp) {
+  run(plan::retract_and_give_up, true);
+}
+TEST_F(SlotRaces, ExactlyOneEndsASuspensionThatIsRenewed) {
+  run(plan::retract_and_publish, true);
+}
+TEST_F(SlotRaces, ExactlyOneOfTwoEventsEndsASuspension) {
+  run(plan::publish_only, false);
+}
 
 // S5, whichever way the suspender learns of the event. The payload is plain, for ThreadSanitizer.
 TEST(SlotPayload, IsSeenByTheSuspenderThatTheEventEnds) {

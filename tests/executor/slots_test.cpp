@@ -62,7 +62,9 @@ TEST(Slots, KeepTheirGenerationFromOneOwnerToTheNext) {
   again->release();
 }
 
-TEST(Slots, NoneAreGivenBackByOneWhoHasNone) { slot_reserve::give_back(nullptr); }
+TEST(Slots, NoneAreGivenBackByOneWhoHasNone) {
+  slot_reserve::give_back(nullptr);
+}
 
 TEST(Slots, AreNeverInTwoHandsAtOnce) {
   std::vector<std::jthread> threads;
@@ -97,7 +99,8 @@ TEST(Slots, WithoutMemoryAreRefusedAndCanBeAskedForAgain) {
     all.push_back(slot_reserve::take());
   }
   {
-    const testing_support::fail_allocation_at no_memory(1, testing_support::failing_threads::caller);
+    const testing_support::fail_allocation_at no_memory(1,
+                                                        testing_support::failing_threads::caller);
     EXPECT_THROW(slot_reserve::take(), std::bad_alloc);
   }
   for (std::size_t k = 1;; ++k) {

@@ -29,12 +29,24 @@ using testing_support::report_log;
 static_assert(std::is_aggregate_v<spawn_options> &&
               std::is_trivially_destructible_v<spawn_options>);
 
-task<int> square(int x) { co_return x * x; }
-task<> nothing() { co_return; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
-task<std::unique_ptr<int>> passed_on(std::unique_ptr<int> p) { co_return p; }
-int plain(int x) { return x + 1; }
-int sum_of_five(int a, int b, int c, int d, int e) { return a + b + c + d + e; }
+task<int> square(int x) {
+  co_return x* x;
+}
+task<> nothing() {
+  co_return;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
+task<std::unique_ptr<int>> passed_on(std::unique_ptr<int> p) {
+  co_return p;
+}
+int plain(int x) {
+  return x + 1;
+}
+int sum_of_five(int a, int b, int c, int d, int e) {
+  return a + b + c + d + e;
+}
 
 static_assert(std::same_as<spawned_t<decltype(square)&, int>, int>);
 static_assert(std::same_as<spawned_t<decltype(plain)&, int>, int>);
@@ -209,8 +221,8 @@ TEST_F(Spawn, ImmediateRunsUpToTheFirstSuspension) {
 TEST_F(Spawn, ImmediateIsQueuedFromOutside) {
   accounted_executor tasks({.threads = 1});
   std::atomic<bool> on_worker{false};
-  const task_handle<> handle = tasks.spawn({.start = start_mode::immediate},
-                                           [&] { on_worker = tasks.on_own_worker(); });
+  const task_handle<> handle =
+      tasks.spawn({.start = start_mode::immediate}, [&] { on_worker = tasks.on_own_worker(); });
   tasks.wait_until_idle();
   EXPECT_TRUE(handle.done());
   EXPECT_TRUE(on_worker);
@@ -222,8 +234,7 @@ TEST_F(Spawn, ImmediateTasksNest) {
       if (depth == 0) {
         co_return 1;
       }
-      const task_handle<int> inner =
-          spawn({.start = start_mode::immediate}, self, self, depth - 1);
+      const task_handle<int> inner = spawn({.start = start_mode::immediate}, self, self, depth - 1);
       EXPECT_TRUE(inner.done());
       co_return inner.result().get() + 1;
     };

@@ -30,7 +30,8 @@ using testing_support::stub_event;
 // Long enough that a test fails by its time limit if it counts on it.
 constexpr duration long_patience = 1h;
 
-class Standstill : public testing_support::accounted_test, public testing::WithParamInterface<unsigned> {
+class Standstill : public testing_support::accounted_test,
+                   public testing::WithParamInterface<unsigned> {
  protected:
   static options workers() { return {.threads = GetParam()}; }
 
@@ -362,9 +363,8 @@ TEST_P(Standstill, ATaskMayBeCancelledWhileItWaitsForTheOthers) {
   const test_setup setup;
   accounted_executor on(workers(), &setup);
   on.block_on([&]() -> task<> {
-    const task_handle<> patient = spawn([&on]() -> task<> {
-      co_await wait_in<advance_source>(on, now() + 1h);
-    });
+    const task_handle<> patient =
+        spawn([&on]() -> task<> { co_await wait_in<advance_source>(on, now() + 1h); });
     co_await sleep_for(1min);
     patient.cancel();
     const time_point before = now();
@@ -378,7 +378,9 @@ TEST_P(Standstill, ATaskMayBeCancelledWhileItWaitsForTheOthers) {
 
 // ---- Deadlocks -----------------------------------------------------------------------------------
 
-task<> wait_for(stub_event& event) { (void)co_await event.wait(); }
+task<> wait_for(stub_event& event) {
+  (void)co_await event.wait();
+}
 
 TEST_P(Standstill, BlockOnThrowsWhereNothingCanEndItsTask) {
   const test_setup setup{.patience = 0ns};

@@ -45,10 +45,18 @@ class TaskHandle : public testing_support::accounted_test {
   report_log log_;
 };
 
-task<int> number(int n) { co_return n; }
-task<std::unique_ptr<int>> owned(int n) { co_return std::make_unique<int>(n); }
-task<int&> same(int& object) { co_return object; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<int> number(int n) {
+  co_return n;
+}
+task<std::unique_ptr<int>> owned(int n) {
+  co_return std::make_unique<int>(n);
+}
+task<int&> same(int& object) {
+  co_return object;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 template <class E>
 task<int> failing(E error) {

@@ -16,13 +16,16 @@ namespace {
 using testing_support::rounds;
 using testing_support::stub_event;
 
-cancel_reason why(std::string_view text) { return cancel_reason(text); }
+cancel_reason why(std::string_view text) {
+  return cancel_reason(text);
+}
 
 class TaskNode : public testing::Test {
  protected:
   // A task that waits for the event, and is known to do so.
   task_handle<int> suspended() {
-    task_handle<int> waiting = on_.spawn([this]() -> task<int> { co_return co_await event_.wait(); });
+    task_handle<int> waiting =
+        on_.spawn([this]() -> task<int> { co_return co_await event_.wait(); });
     while (event_.armed == 0 || waiting.status() != task_status::suspended) {
       std::this_thread::yield();
     }
@@ -48,7 +51,7 @@ TEST_F(TaskNode, IsNotRequestedAndWaitsForNothingAtFirst) {
 TEST_F(TaskNode, NamesItsTask) {
   EXPECT_TRUE(on_.block_on([]() -> task<bool> {
     outcome_cell& mine = handle_access::cell(this_task::ref(), "test");
-    co_return mine.node().task() == &mine && this_worker()->scope == &mine.node();
+    co_return mine.node().task() == &mine&& this_worker() -> scope == &mine.node();
   }));
 }
 
@@ -140,7 +143,8 @@ TEST_F(TaskNode, ItsTokenSeesARequestBeforeAndBehind) {
 TEST_F(TaskNode, ATokenMadeDuringACancelSeesIt) {
   for (long round = 0; round != rounds(20'000, 300); ++round) {
     stub_event event;
-    const task_handle<int> waiting = on_.spawn([&]() -> task<int> { co_return co_await event.wait(); });
+    const task_handle<int> waiting =
+        on_.spawn([&]() -> task<int> { co_return co_await event.wait(); });
     {
       const std::jthread canceller([&] { waiting.cancel(); });
       static_cast<void>(waiting.token());

@@ -61,23 +61,49 @@ struct unmovable_at_last {
   unmovable_at_last(unmovable_at_last&&) { throw std::runtime_error("cannot be moved"); }
 };
 
-task<int> number(int n) { co_return n; }
-task<> nothing() { co_return; }
-task<std::unique_ptr<int>> owned(int n) { co_return std::make_unique<int>(n); }
-task<int&> same(int& object) { co_return object; }
-task<const std::string&> same_text(const std::string& object) { co_return object; }
-task<int&&> released(int& object) { co_return std::move(object); }
-task<without_default> made(int n) { co_return without_default(n); }
+task<int> number(int n) {
+  co_return n;
+}
+task<> nothing() {
+  co_return;
+}
+task<std::unique_ptr<int>> owned(int n) {
+  co_return std::make_unique<int>(n);
+}
+task<int&> same(int& object) {
+  co_return object;
+}
+task<const std::string&> same_text(const std::string& object) {
+  co_return object;
+}
+task<int&&> released(int& object) {
+  co_return std::move(object);
+}
+task<without_default> made(int n) {
+  co_return without_default(n);
+}
 task<owning_aggregate> aggregate() {
   owning_aggregate result{"text", std::make_unique<int>(5)};
   co_return result;
 }
-task<wide> aligned(int n) { co_return wide{n}; }
-task<std::string> converted() { co_return "from a literal"; }
-task<double> widened() { co_return 1; }
-task<bool> truth(bool value) { co_return value; }
-task<std::vector<int>> three() { co_return std::vector<int>{1, 2, 3}; }
-task<unmovable_at_last> unmovable() { co_return unmovable_at_last(1); }
+task<wide> aligned(int n) {
+  co_return wide{n};
+}
+task<std::string> converted() {
+  co_return "from a literal";
+}
+task<double> widened() {
+  co_return 1;
+}
+task<bool> truth(bool value) {
+  co_return value;
+}
+task<std::vector<int>> three() {
+  co_return std::vector<int>{1, 2, 3};
+}
+task<unmovable_at_last> unmovable() {
+  co_return unmovable_at_last(1);
+}
 
 template <class E>
 task<int> failing(E error) {
@@ -85,7 +111,9 @@ task<int> failing(E error) {
   co_return 0;
 }
 
-task<> holding(std::shared_ptr<int>) { co_return; }
+task<> holding(std::shared_ptr<int>) {
+  co_return;
+}
 
 task<std::uint64_t> sum_to(std::uint64_t n) {
   if (n == 0) {

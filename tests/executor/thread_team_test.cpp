@@ -47,7 +47,9 @@ TEST(ThreadTeam, EndsAtOnceIfItHasNothingToDo) {
   team.join();
 }
 
-TEST(ThreadTeam, OfNobodyEndsWithoutAWord) { const thread_team team; }
+TEST(ThreadTeam, OfNobodyEndsWithoutAWord) {
+  const thread_team team;
+}
 
 TEST(ThreadTeam, JoinsOnce) {
   std::atomic<int> ran{0};

@@ -17,7 +17,9 @@ using testing_support::stub_event;
 using testing_support::stub_node;
 using testing_support::stub_task;
 
-task<int> wait_for(stub_event& event) { co_return co_await event.wait(); }
+task<int> wait_for(stub_event& event) {
+  co_return co_await event.wait();
+}
 
 class Wait : public testing::TestWithParam<unsigned> {
  protected:
@@ -241,7 +243,8 @@ TEST_P(Wait, OfAnEventAndACancelExactlyOneEndsIt) {
     }
     const ending how = waiting.wait();
     if (told == claim_result::lost) {
-      ASSERT_TRUE(how == ending::stopped || how == ending::value);  // It may have been set on entry.
+      ASSERT_TRUE(how == ending::stopped ||
+                  how == ending::value);  // It may have been set on entry.
     } else {
       ASSERT_EQ(how, ending::value);
     }

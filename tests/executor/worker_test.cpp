@@ -49,7 +49,8 @@ class hog final : public job {
 
   int runs() const noexcept { return runs_; }
 
-  std::function<void(worker_core&)> first = [](worker_core&) {};  // On the worker, with its first run.
+  std::function<void(worker_core&)> first = [](worker_core&) {
+  };  // On the worker, with its first run.
   std::function<bool()> enough = [] { return false; };
 
  private:
@@ -77,7 +78,8 @@ class WorkerBesideAHog : public testing::TestWithParam<hog::way> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, WorkerBesideAHog,
-                         testing::Values(&hog::push, &hog::post, &hog::post_next, &hog::post_from_outside));
+                         testing::Values(&hog::push, &hog::post, &hog::post_next,
+                                         &hog::post_from_outside));
 
 TEST_P(WorkerBesideAHog, ServesASubmission) {
   const int runs = runs_until(other_, [&](worker_core& here) { here.home.submit(other_); });
@@ -167,7 +169,8 @@ TEST_P(WorkerInsideForks, ServesAWakeFromOutside) {
 TEST_P(WorkerInsideForks, ServesATimerThatIsDue) {
   for (const program forking : {&fork_until, &fork_each_until}) {
     bare_wait other;
-    expect_served(forking, [&](worker_core& here) { other.wait_until(here.time_now(), here); }, other);
+    expect_served(
+        forking, [&](worker_core& here) { other.wait_until(here.time_now(), here); }, other);
   }
 }
 

@@ -27,8 +27,12 @@ using testing_support::failing_times;
 using testing_support::for_each_failing_allocation;
 using testing_support::live_allocations;
 
-task<int> number(int n) { co_return n; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<int> number(int n) {
+  co_return n;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 // Two runs of each scenario before it is measured: caches of the process fill, and are kept.
 class WithoutMemory : public testing_support::accounted_test {

@@ -32,8 +32,12 @@ constexpr bool under_thread_sanitizer = __has_feature(thread_sanitizer);
 constexpr bool under_thread_sanitizer = false;
 #endif
 
-task<int> number(int n) { co_return n; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<int> number(int n) {
+  co_return n;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 // The exit status of a child that runs `body` and then exits as a program does; 200 if it has to be
 // killed after 20 s.

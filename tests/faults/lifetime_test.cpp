@@ -29,8 +29,12 @@ using testing_support::rounds;
 
 class Lifetime : public testing_support::accounted_test {};
 
-task<int> number(int n) { co_return n; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<int> number(int n) {
+  co_return n;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 task<> spinning() {
   for (;;) {
     co_await yield();

@@ -79,7 +79,9 @@ TEST_F(WithoutThreads, ARuntimeThatGotNoneThrows) {
 TEST_F(WithoutThreads, ARuntimeIsQuietWhenItGotAll) {
   granted = 2;
   testing::internal::CaptureStderr();
-  { const accounted_runtime rt({.threads = 2}); }
+  {
+    const accounted_runtime rt({.threads = 2});
+  }
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 

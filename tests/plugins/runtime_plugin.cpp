@@ -5,7 +5,9 @@
 
 namespace {
 
-coppice::task<int> number(int n) { co_return n; }
+coppice::task<int> number(int n) {
+  co_return n;
+}
 
 // Named, for g++ 12 gives all coroutine lambdas in an extern "C" function one symbol.
 coppice::task<int> call(int n) {

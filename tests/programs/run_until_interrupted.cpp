@@ -2,9 +2,9 @@
 // tasks run. "stubborn": does not stop when asked, and sends itself the second signal.
 #include <coppice/coppice.h>
 
+#include <unistd.h>
 #include <csignal>
 #include <cstring>
-#include <unistd.h>
 
 namespace {
 
@@ -13,7 +13,9 @@ struct on_exit_of_scope {
   ~on_exit_of_scope() { status = 0; }
 };
 
-bool say_ready() { return ::write(STDOUT_FILENO, "r", 1) == 1; }
+bool say_ready() {
+  return ::write(STDOUT_FILENO, "r", 1) == 1;
+}
 
 }  // namespace
 

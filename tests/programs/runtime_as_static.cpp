@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-coppice::task<> sleeper() { co_await coppice::sleep_for(coppice::forever); }
+coppice::task<> sleeper() {
+  co_await coppice::sleep_for(coppice::forever);
+}
 
 coppice::task<> busy() {
   for (;;) {

@@ -43,11 +43,18 @@ class HandleRace : public testing_support::accounted_test {
 // Ends soon: by itself, by a failure, after a sleep, or never.
 task<int> some_task(unsigned kind, std::shared_ptr<int> alive) {
   switch (kind % 5) {
-    case 0: co_return *alive;
-    case 1: throw std::runtime_error("of a child");
-    case 2: co_await yield(); break;
-    case 3: co_await sleep_for(std::chrono::microseconds(kind % 40)); break;
-    default: co_await sleep_for(forever);
+    case 0:
+      co_return *alive;
+    case 1:
+      throw std::runtime_error("of a child");
+    case 2:
+      co_await yield();
+      break;
+    case 3:
+      co_await sleep_for(std::chrono::microseconds(kind % 40));
+      break;
+    default:
+      co_await sleep_for(forever);
   }
   co_return *alive;
 }
@@ -76,8 +83,9 @@ TEST_F(HandleRace, SpawnCancelAndEndGiveEachTaskOneEnd) {
     for (long i = 0; i != n; ++i) {
       std::array<task_handle<int>, 5> handles;
       for (task_handle<int>& each : handles) {
-        each = tasks.spawn({.start = random() % 3 == 0 ? start_mode::guaranteed : start_mode::queued},
-                           some_task, static_cast<unsigned>(random()), alive);
+        each =
+            tasks.spawn({.start = random() % 3 == 0 ? start_mode::guaranteed : start_mode::queued},
+                        some_task, static_cast<unsigned>(random()), alive);
         each.on_done([&] { ++called; });
       }
       for (const task_handle<int>& each : handles) {
@@ -104,8 +112,7 @@ TEST_F(HandleRace, AwaitersCancelsAndEndsAgreeOnTheOutcome) {
   tasks.block_on([&]() -> task<> {
     std::minstd_rand random(seed_);
     for (long i = 0; i != n; ++i) {
-      const task_handle<int> target =
-          spawn(some_task, static_cast<unsigned>(random()), alive);
+      const task_handle<int> target = spawn(some_task, static_cast<unsigned>(random()), alive);
       std::array<task_handle<seen>, 4> lookers;
       for (task_handle<seen>& each : lookers) {
         each = spawn(look, target);

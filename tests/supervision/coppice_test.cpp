@@ -6,7 +6,9 @@ namespace co = coppice;
 
 namespace {
 
-co::task<int> twice(int x) { co_return 2 * x; }
+co::task<int> twice(int x) {
+  co_return 2 * x;
+}
 
 TEST(Coppice, OneHeaderIsEnoughForAProgram) {
   EXPECT_EQ(co::run([]() -> co::task<int> { co_return co_await co::spawn(twice, 21) - 42; }), 0);

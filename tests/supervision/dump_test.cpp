@@ -32,7 +32,9 @@ using testing_support::rounds;
 
 class Dump : public testing_support::accounted_test {};
 
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 std::string dumped(const runtime& rt, dump_format format = dump_format::text) {
   std::ostringstream out;

@@ -15,7 +15,9 @@ using namespace std::chrono_literals;
 
 class RuntimeState : public testing_support::accounted_test {};
 
-task<> sleeper() { co_await sleep_for(forever); }
+task<> sleeper() {
+  co_await sleep_for(forever);
+}
 
 TEST_F(RuntimeState, ShutsTasksDownWhenTheLastMainEnds) {
   runtime_state state({.threads = 1}, nullptr);

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <atomic>
 #include <latch>
@@ -29,8 +29,12 @@ using testing_support::report_log;
 
 class Runtime : public testing_support::accounted_test {};
 
-task<int> number(int n) { co_return n; }
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<int> number(int n) {
+  co_return n;
+}
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 task<> failing(std::string text) {
   throw std::runtime_error(text);
   co_return;

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <pthread.h>
+#include <csignal>
 
 #include <atomic>
 #include <latch>
@@ -29,7 +29,9 @@ using testing_support::report_log;
 
 class Shutdown : public testing_support::accounted_test {};
 
-task<> sleeper(duration d) { co_await sleep_for(d); }
+task<> sleeper(duration d) {
+  co_await sleep_for(d);
+}
 
 // A task that does not stop until it is released: it holds a worker and looks at no stop.
 class stubborn {

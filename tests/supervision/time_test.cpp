@@ -46,10 +46,12 @@ TEST(Time, SleepsForNoTimeButYields) {
   test_runtime test({.shuffle = false});
   std::string order;
   test.block_on([&order]() -> task<> {
-    const task_handle<> other = spawn([](std::string& into) -> task<> {
-      into += 'b';
-      co_return;
-    }, std::ref(order));
+    const task_handle<> other = spawn(
+        [](std::string& into) -> task<> {
+          into += 'b';
+          co_return;
+        },
+        std::ref(order));
     order += 'a';
     co_await sleep_for(0ns);
     order += 'c';

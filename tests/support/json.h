@@ -11,9 +11,7 @@ class json_reader {
  public:
   explicit json_reader(std::string_view text) : rest_(text) {}
 
-  bool whole() {
-    return value() && (space(), rest_.empty());
-  }
+  bool whole() { return value() && (space(), rest_.empty()); }
 
  private:
   void space() {
@@ -45,13 +43,20 @@ class json_reader {
       return false;
     }
     switch (rest_[0]) {
-      case '{': return list('{', '}', true);
-      case '[': return list('[', ']', false);
-      case '"': return string();
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '{':
+        return list('{', '}', true);
+      case '[':
+        return list('[', ']', false);
+      case '"':
+        return string();
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 
@@ -86,12 +91,12 @@ class json_reader {
       return escape();
     }
     const auto first = static_cast<unsigned char>(rest_[0]);
-    const std::size_t length = first < 0x80    ? 1
-                               : first < 0xc2  ? 0
-                               : first < 0xe0  ? 2
-                               : first < 0xf0  ? 3
-                               : first < 0xf5  ? 4
-                                               : 0;
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xc2 ? 0
+                               : first < 0xe0 ? 2
+                               : first < 0xf0 ? 3
+                               : first < 0xf5 ? 4
+                                              : 0;
     if (length == 0 || rest_.size() < length) {
       return false;
     }
@@ -150,6 +155,8 @@ class json_reader {
   std::string_view rest_;
 };
 
-inline bool is_json(std::string_view text) { return json_reader(text).whole(); }
+inline bool is_json(std::string_view text) {
+  return json_reader(text).whole();
+}
 
 }  // namespace coppice::testing_support

@@ -132,7 +132,8 @@ enum class ending { none, value, failure, stopped };
 template <class T = void>
 class stub_task final : detail::job, detail::receiver {
  public:
-  stub_task(executor& on, detail::cancel_node& node, task<T> body) : node_(node), body_(std::move(body)) {
+  stub_task(executor& on, detail::cancel_node& node, task<T> body)
+      : node_(node), body_(std::move(body)) {
     result_.reset();
     run = [](detail::job& self, detail::worker_core& here) noexcept {
       static_cast<stub_task&>(self).start(here);

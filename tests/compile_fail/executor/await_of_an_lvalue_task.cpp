@@ -4,7 +4,9 @@
 
 #include <utility>
 
-coppice::task<int> number() { co_return 1; }
+coppice::task<int> number() {
+  co_return 1;
+}
 
 coppice::task<int> awaits() {
   coppice::task<int> once = number();

@@ -4,7 +4,9 @@
 
 #pragma GCC diagnostic error "-Wunused-result"
 
-coppice::task<> nothing() { co_return; }
+coppice::task<> nothing() {
+  co_return;
+}
 
 coppice::task<> drops() {
 #ifdef CONTROL
