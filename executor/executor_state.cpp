@@ -212,7 +212,7 @@ task_counts executor_state::counts() const noexcept {
 
 bool executor_state::wait_until_idle(duration limit) const {
   if (core->still != nullptr) {
-    return wait_at_standstills([this] { return live_task_count() == 0; }, limit);
+    return wait_at_standstills([this] { return live_task_count() == 0; }, limit, false);
   }
   const absl::MutexLock lock(&mutex_);
   const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; };
@@ -234,10 +234,10 @@ void executor_state::wait_for_end(const task_ref& main) const {
     const absl::MutexLock lock(&mutex_);
     return ended();
   };
-  if (core->still->wait(ended_now, forever) == standstill::wait_end::deadlock) {
+  if (core->still->wait(ended_now, forever, true) == standstill::wait_end::deadlock) {
     const std::string deadlock = deadlock_text();
     main.cancel(cancel_reason(cancel_kind::misuse, "deadlock"));
-    wait_at_standstills(ended_now, forever);
+    wait_at_standstills(ended_now, forever, true);
     throw usage_error(deadlock);
   }
 }
@@ -251,12 +251,13 @@ std::string executor_state::deadlock_text() const {
 
 // False when the time is up. Tasks that are asked to stop, and never will, would be waited for for ever.
 template <class Condition>
-bool executor_state::wait_at_standstills(const Condition& condition, duration limit) const {
+bool executor_state::wait_at_standstills(const Condition& condition, duration limit,
+                                         bool at_once) const {
   if (limit <= duration::zero()) {
     return condition();
   }
   for (;;) {
-    switch (core->still->wait(condition, limit)) {
+    switch (core->still->wait(condition, limit, at_once)) {
       case standstill::wait_end::met:
         return true;
       case standstill::wait_end::time_up:

@@ -75,7 +75,7 @@ class executor_state {
  private:
   // On virtual time.
   template <class Condition>
-  bool wait_at_standstills(const Condition& condition, duration limit) const;
+  bool wait_at_standstills(const Condition& condition, duration limit, bool at_once) const;
   std::string deadlock_text() const;
 
   const std::uint64_t process_;  // Changes in the child of a fork().

@@ -1,5 +1,4 @@
-// Everything that a worker could run next, and the draw that decides what does: a seed, and the run it
-// gives can be had again.
+// Everything a worker could run next, drawn by a seed, so that a run can be had again.
 #pragma once
 
 #include <coppice/detail/job.h>

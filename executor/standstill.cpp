@@ -25,8 +25,8 @@ standstill::standstill(executor_core& of, bool autojump, duration patience)
   resting_ = workers_.size();
 }
 
-// A worker that was called out of its sleep lies down again before it looks whether it may get up: so it is
-// either called by whoever queues a job after that look, or sees the job (P1).
+// A worker that was called out of its sleep lies down again before it looks whether it may get up:
+// so it is either called by whoever queues a job after that look, or sees the job (P1).
 void standstill::rest(worker& here, std::size_t index, bool searching) noexcept {
   for (;; searching = true) {
     static_cast<void>(core_.idle.announce(index, searching));
@@ -74,7 +74,7 @@ bool standstill::look(worker& here, time_point& sleep_until) noexcept {
 // Takes one step after the other, until there is something to run or nothing more to do.
 bool standstill::move_on(worker& here) noexcept {
   for (;;) {
-    tell_if_met();
+    tell_if_met(true);
     const std::optional<time_point> due = next_timer();
     const waiter* const first = first_waiter();
     if (first != nullptr && (!due || first->until < *due)) {
@@ -148,10 +148,10 @@ standstill::waiter* standstill::first_waiter() const noexcept {
   return first;
 }
 
-void standstill::tell_if_met() noexcept {
+void standstill::tell_if_met(bool all_rest) noexcept {
   for (waiter* each = waiters_; each != nullptr;) {
     waiter& waiting = *std::exchange(each, each->next);
-    if (waiting.met != nullptr && waiting.met(waiting.condition)) {
+    if (waiting.met != nullptr && (all_rest || waiting.at_once) && waiting.met(waiting.condition)) {
       tell(waiting, wait_end::met);
     }
   }
@@ -169,8 +169,8 @@ time_point standstill::hold() noexcept {
   return *held_until_;
 }
 
-// All stand still for good, unless another thread is about to do something. Of the waiters only those are
-// left that would wait for ever.
+// All stand still for good, unless another thread is about to do something. Of the waiters only
+// those are left that would wait for ever.
 time_point standstill::watch_for_deadlock() noexcept {
   if (waiters_ == nullptr || !nothing_to_come()) {
     deadlock_at_.reset();
@@ -225,7 +225,7 @@ void standstill::remove(waiter& over) noexcept {
 
 standstill::wait_end standstill::wait_as(waiter& mine) {
   std::unique_lock lock(mutex_);
-  if (mine.met != nullptr && mine.met(mine.condition)) {
+  if (mine.at_once && mine.met(mine.condition)) {
     return wait_end::met;
   }
   link(mine);
@@ -250,7 +250,7 @@ void standstill::advance(duration d) {
 
 void standstill::look_at_conditions() noexcept {
   const std::lock_guard lock(mutex_);
-  tell_if_met();
+  tell_if_met(false);
 }
 
 time_point standstill::now() const noexcept {

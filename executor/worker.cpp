@@ -66,7 +66,7 @@ void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
   stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, 64 * 1024);
   current_worker = this;
   if (home.still != nullptr) {
-    sleep();
+    rest();
   }
   while (job* const found = bag_ == nullptr ? find_job() : draw_job()) {
     run_job(*found);
@@ -336,6 +336,12 @@ bool worker::work_in_sight() const noexcept {
                      [](const auto& each) { return each->has_stealable(); });
 }
 
+// Sleeps on virtual time.
+void worker::rest() noexcept {
+  count(counters_.parks);
+  home.still->rest(*this, index_, std::exchange(searching_, true));
+}
+
 // Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
 job* worker::sleep() noexcept {
   frames.flush();
@@ -343,8 +349,7 @@ job* worker::sleep() noexcept {
     return nullptr;  // Nobody else can see it.
   }
   if (home.still != nullptr) {
-    count(counters_.parks);
-    home.still->rest(*this, index_, std::exchange(searching_, true));
+    rest();
     return nullptr;
   }
   bool all_asleep = home.idle.announce(index_, std::exchange(searching_, true));

@@ -71,6 +71,7 @@ class worker final : public worker_core {
   job* search() noexcept;
   job* steal_from_others(bool also_next) noexcept;
   job* sleep() noexcept;
+  void rest() noexcept;
   time_point next_watch(bool watching) const noexcept;
   job* look_after_others(time_point now) noexcept;
   bool work_in_sight() const noexcept;

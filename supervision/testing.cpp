@@ -39,8 +39,8 @@ std::string test_runtime::kit::describe() const {
   return text.str() + replay_text(of.seed());
 }
 
-// With exceptions on their way, something has failed. Clean-ups of tasks may sleep, and nobody will call
-// advance() any more.
+// With exceptions on their way, something has failed. Clean-ups of tasks may sleep, and nobody will
+// call advance() any more.
 test_runtime::~test_runtime() {
   if (beneath().forked() || beneath().on_own_worker()) {
     return;

@@ -238,15 +238,14 @@ struct placed {
 
 TEST_P(AwaiterStop, AnRvalueIsMovedInAndLivesUnmovedUntilItIsCompleted) {
   placed::record seen;
-  seen.on_cancel = [] {};
+  std::latch asked(1);
+  seen.on_cancel = [&] { asked.count_down(); };
   const auto body = [&]() -> task<int> { co_return co_await perform(placed(seen)); };
   task_handle<int> waiting = on_.spawn(body);
   const completion<int> done = seen.started.get_future().get();
   wait_until_suspended(waiting);
   waiting.cancel();
-  while (seen.at_cancel == nullptr) {
-    on_.block_on([] {});
-  }
+  asked.wait();
   EXPECT_EQ(seen.at_cancel, seen.at_start);
   EXPECT_EQ(seen.destroyed, nullptr);
   EXPECT_TRUE(done.complete(7));

@@ -15,6 +15,7 @@
 
 #include "tests/support/accounted_runtime.h"
 #include "tests/support/load.h"
+#include "tests/support/sanitizers.h"
 
 namespace coppice {
 namespace {
@@ -23,14 +24,7 @@ using namespace std::chrono_literals;
 
 using testing_support::accounted_runtime;
 using testing_support::rounds;
-
-#if defined(__SANITIZE_THREAD__)
-constexpr bool under_thread_sanitizer = true;
-#elif defined(__has_feature)
-constexpr bool under_thread_sanitizer = __has_feature(thread_sanitizer);
-#else
-constexpr bool under_thread_sanitizer = false;
-#endif
+using testing_support::under_thread_sanitizer;
 
 task<int> number(int n) {
   co_return n;

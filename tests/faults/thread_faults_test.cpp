@@ -21,11 +21,17 @@ std::atomic<int> granted{-1};
 }  // namespace
 }  // namespace coppice
 
+// A sanitizer that is linked into the program has its own under this name, and must see the threads.
+extern "C" __attribute__((weak)) int __interceptor_pthread_create(pthread_t*, const pthread_attr_t*,
+                                                                  void* (*)(void*), void*) noexcept;
+
 // In place of the C library's.
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
                               void* (*start)(void*), void* argument) noexcept {
   using create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  static const auto real = reinterpret_cast<create>(::dlsym(RTLD_NEXT, "pthread_create"));
+  static const auto real = &__interceptor_pthread_create != nullptr
+                               ? &__interceptor_pthread_create
+                               : reinterpret_cast<create>(::dlsym(RTLD_NEXT, "pthread_create"));
   int left = coppice::granted.load();
   while (left > 0 && !coppice::granted.compare_exchange_weak(left, left - 1)) {
   }

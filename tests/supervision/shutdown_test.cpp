@@ -221,9 +221,9 @@ TEST_F(Shutdown, RequestedFromASignalHandlerWhileTasksRun) {
 
 TEST_F(Shutdown, RacesWithSpawnAndLosesNothing) {
   for (int round = 0; round != 50; ++round) {
-    accounted_runtime rt({.threads = 2});
     std::atomic<int> accepted{0};
-    std::atomic<int> ended{0};
+    std::atomic<int> ended{0};  // Before the runtime, whose last callbacks run as it ends.
+    accounted_runtime rt({.threads = 2});
     std::vector<std::jthread> spawners;
     for (int t = 0; t != 2; ++t) {
       spawners.emplace_back([&] {

@@ -1,7 +1,7 @@
-// Shows ThreadSanitizer what absl::Mutex orders: the system's Abseil is not compiled for it, and without
-// this every access under such a mutex would be reported.
+// Shows ThreadSanitizer what absl::Mutex orders, in spite of an Abseil not compiled for it.
 //
-// These definitions go before those of Abseil's shared library, and call them.
+// Without this every access under such a mutex would be reported. These definitions go before those
+// of Abseil's shared library, and call them.
 #include <absl/synchronization/mutex.h>
 
 #include <dlfcn.h>
@@ -31,8 +31,8 @@ Function* next(const char* member) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name.c_str()));
 }
 
-// Whoever unlocks asks the conditions of those who wait, and these ask their own, under a lock that the
-// sanitizer does not see.
+// Whoever unlocks asks the conditions of those who wait, and these ask their own, under a lock that
+// the sanitizer does not see.
 class reads_ignored {
  public:
   reads_ignored() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }

@@ -1,19 +1,21 @@
-// The moments of an executor on virtual time at which nothing can run: every worker rests and nothing is
-// queued. Only then does time move.
+// The moments of an executor on virtual time at which nothing can run, and time may move.
 //
-// Workers rest in rest(), and get up under the lock alone. So whoever holds the lock while all of them rest
-// may move time and fire timers, and no task runs before it has done: what another thread queues meanwhile
-// counts as queued afterwards.
+// At a standstill every worker rests and nothing is queued. Workers rest in rest(), and get up under
+// the lock alone. So whoever holds the lock while all of them rest may move time and fire timers,
+// and no task runs before it has done: what another thread queues meanwhile counts as queued
+// afterwards.
 //
-// What there is to do at a standstill, in this order: tasks that waited for it go on; threads that did are
-// told; time goes to the next timer or the next instant that somebody waits for, whichever is earlier, and
-// all timers of that instant fire. If none of this is left, nothing will ever run by itself.
+// What there is to do at a standstill, in this order: tasks that waited for it go on; threads that
+// did are told; time goes to the next timer or the next instant that somebody waits for, whichever
+// is earlier, and all timers of that instant fire. If none of this is left, nothing will ever run
+// by itself.
 //
-// Plain threads take part as if they were workers: while none of them waits for the executor (in block_on,
-// advance(), shutdown() ...) a test's thread is busy preparing something, so that time stands still and what
-// it queues is not begun. Otherwise the order of a run would depend on how fast that thread is. As it may
-// also wait for something of its own (a latch), this lasts for `patience` of real time at most; and since
-// other threads may be about to wake a task up, nobody is told of a deadlock before that either.
+// Plain threads take part as if they were workers: while none of them waits for the executor (in
+// block_on, advance(), shutdown() ...) a test's thread is busy preparing something, so that time
+// stands still and what it queues is not begun. Otherwise the order of a run would depend on how
+// fast that thread is. As it may also wait for something of its own (a latch), this lasts for
+// `patience` of real time at most; and since other threads may be about to wake a task up, nobody
+// is told of a deadlock before that either.
 #pragma once
 
 #include <coppice/clock.h>
@@ -60,6 +62,7 @@ class COPPICE_EXPORT standstill {
     ticket wait = {};                      // A task's.
     bool (*met)(const void*) = nullptr;    // A thread's: the condition that ends its wait, if any.
     const void* condition = nullptr;
+    bool at_once = false;  // As soon as it holds, not at the next standstill only.
     std::optional<wait_end> end = {};
     waiter* next = nullptr;
     waiter* previous = nullptr;
@@ -71,8 +74,8 @@ class COPPICE_EXPORT standstill {
   standstill(const standstill&) = delete;
   standstill& operator=(const standstill&) = delete;
 
-  // A worker without work, which may have been counted as a searcher; returns when it should look again, and
-  // is one then.
+  // A worker without work, which may have been counted as a searcher; returns when it should look
+  // again, and is one then.
   void rest(worker& here, std::size_t index, bool searching) noexcept;
 
   // Threads of no executor. Waits until every task waits.
@@ -81,18 +84,20 @@ class COPPICE_EXPORT standstill {
   // The same when time has moved on by d; it goes from timer to timer.
   void advance(duration d);
 
-  // Waits until the condition holds, which is asked under the lock, or all wait and time has moved on by
-  // `limit`, or nothing that the executor does can make it hold.
+  // Waits until the condition holds, and unless `at_once` all wait besides; or all wait and time
+  // has moved on by `limit`; or nothing that the executor does can make the condition hold. It is
+  // asked under the lock.
   template <class Condition>
-  wait_end wait(const Condition& condition, duration limit) {
+  wait_end wait(const Condition& condition, duration limit, bool at_once) {
     waiter mine;
     mine.until = later(limit);
+    mine.at_once = at_once;
     mine.met = [](const void* of) { return (*static_cast<const Condition*>(of))(); };
     mine.condition = &condition;
     return wait_as(mine);
   }
 
-  // Such a condition may hold now.
+  // A condition may hold now that a thread wants to know at once.
   void look_at_conditions() noexcept;
 
   // Tasks.
@@ -107,14 +112,16 @@ class COPPICE_EXPORT standstill {
   std::size_t pending_timers() const noexcept;
   std::uint64_t seed() const noexcept;
 
-  // Every task waits, there is at least one, there is no timer, and nothing is expected from outside.
+  // Every task waits, there is at least one, there is no timer, and nothing is expected from
+  // outside.
   bool deadlocked() const noexcept;
 
-  // Coroutines that have been made since the executor was, and not destroyed, by anybody; but not those that
-  // workers have made which are busy now, other than the caller.
+  // Coroutines that have been made since the executor was, and not destroyed, by anybody; but not
+  // those that workers have made which are busy now, other than the caller.
   std::size_t live_frames() const noexcept;
 
-  // Is this the only executor of the process? If not, frames made on plain threads may be another's.
+  // Is this the only executor of the process? If not, frames made on plain threads may be
+  // another's.
   bool alone() const noexcept;
 
   // Something outside the executor has begun that will queue a job (by = 1), or has done so (-1).
@@ -148,7 +155,7 @@ class COPPICE_EXPORT standstill {
   void tell(waiter& thread, wait_end end) noexcept;
   bool fire_timers(worker& here) noexcept;
   waiter* first_waiter() const noexcept;
-  void tell_if_met() noexcept;
+  void tell_if_met(bool all_rest) noexcept;
   void link(waiter& waiting) noexcept;
   void unlink(waiter& over) noexcept;
   bool released() const noexcept;
@@ -171,15 +178,15 @@ class COPPICE_EXPORT standstill {
   waiter* waiters_ = nullptr;  // The latest first.
   std::size_t threads_ = 0;    // Of the waiters.
   bool autojump_;
-  std::optional<clock::time_point>
-      held_until_;  // Without a waiting thread; empty if there is nothing to hold.
-  std::optional<clock::time_point> deadlock_at_;
+  std::optional<clock::time_point> held_until_;   // What is held back; empty if nothing is.
+  std::optional<clock::time_point> deadlock_at_;  // Empty if there is none in sight.
 };
 
 // Null unless the executor is on virtual time.
 COPPICE_EXPORT standstill* standstill_of(const executor& of) noexcept;
 
-// Of the running task's executor. usage_error outside a task and where time is not virtual, naming the call.
+// Of the running task's executor. usage_error outside a task and where time is not virtual, naming
+// the call.
 COPPICE_EXPORT standstill& current_standstill(const char* call);
 
 // What a task waits in until all others wait.

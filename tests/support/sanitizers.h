@@ -1,0 +1,14 @@
+// Which sanitizer watches this build, for tests of what one does not let happen.
+#pragma once
+
+namespace coppice::testing_support {
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool under_thread_sanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool under_thread_sanitizer = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool under_thread_sanitizer = false;
+#endif
+
+}  // namespace coppice::testing_support
