@@ -131,11 +131,7 @@ executor& current_executor(const char* call) {
 }
 
 time_point later_by(duration d) noexcept {
-  const time_point start = now();
-  if (d <= duration::zero()) {
-    return time_point::min();
-  }
-  return d >= time_point::max() - start ? time_point::max() : start + d;
+  return d <= duration::zero() ? time_point::min() : time_after(now(), d);
 }
 
 }  // namespace detail

@@ -1,10 +1,10 @@
 // The inbox of an executor.
 #include "executor/executor_core.h"
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
+#include "executor/process_locks.h"
 
 #include <algorithm>
+#include <mutex>
 #include <thread>
 
 namespace coppice::inline v0::detail {
@@ -13,9 +13,9 @@ namespace {
 
 // The cores that live, and may be posted to. In the child of a fork() those of the parent stay among them.
 struct census {
-  absl::Mutex mutex;
-  std::vector<executor_core*> cores ABSL_GUARDED_BY(mutex);
-  std::uint64_t ids ABSL_GUARDED_BY(mutex) = 0;
+  std::mutex& mutex = mutex_of(process_lock::executors);
+  std::vector<executor_core*> cores;  // Under the lock, as all here.
+  std::uint64_t ids = 0;
 
   static census& instance() {
     static auto* const only = new census;  // Never destroyed: handles may outlive everything.
@@ -25,7 +25,7 @@ struct census {
 
 std::uint64_t next_id() {
   census& all = census::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   return ++all.ids;
 }
 
@@ -46,7 +46,7 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
     still = std::make_unique<standstill>(*this, from.autojump, from.patience);
   }
   census& all = census::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   all.cores.push_back(this);
 }
 
@@ -56,13 +56,13 @@ executor_core::~executor_core() {
 
 std::size_t executor_core::live() noexcept {
   census& all = census::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   return all.cores.size();
 }
 
 bool executor_core::post_to(std::uint64_t id, job& ready) noexcept {
   census& all = census::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   const auto found = std::find_if(all.cores.begin(), all.cores.end(),
                                   [id](const executor_core* each) { return each->id == id; });
   if (found == all.cores.end()) {
@@ -74,7 +74,7 @@ bool executor_core::post_to(std::uint64_t id, job& ready) noexcept {
 
 void executor_core::retire() noexcept {
   census& all = census::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   std::erase(all.cores, this);
 }
 

@@ -1,11 +1,10 @@
 // Starting and ending an executor, and the list of its tasks.
 #include "executor/executor_state.h"
+#include "executor/process_locks.h"
 
 #include <coppice/error.h>
 #include <coppice/executor.h>
 #include <coppice/version.h>
-
-#include <pthread.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -19,17 +18,6 @@
 namespace coppice::inline v0::detail {
 
 namespace {
-
-atomic<std::uint64_t> process_generation{0};  // The child of a fork(), when it has one thread only.
-
-std::uint64_t this_process() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    pthread_atfork(nullptr, nullptr,
-                   [] { process_generation.fetch_add(1, std::memory_order_relaxed); });
-  });
-  return process_generation.load(std::memory_order_relaxed);
-}
 
 std::uint64_t any_seed() {
   std::random_device source;
@@ -62,7 +50,7 @@ executor_state::executor_state(executor& of, const options& from, const test_set
     : face(of),
       resolved(resolve(from)),
       time(setup != nullptr && setup->virtual_time),
-      process_(this_process()) {
+      process_(process_generation()) {
   display_at_start(resolved, version());
   const std::size_t wanted = *resolved.effective.threads;
   const std::size_t started = team_.create(wanted, resolved.effective.stack_size.value_or(0));
@@ -89,16 +77,10 @@ executor_state::executor_state(executor& of, const options& from, const test_set
 }
 
 bool executor_state::forked() const noexcept {
-  return process_ != process_generation.load(std::memory_order_relaxed);
+  return process_ != process_generation();
 }
 
 executor_state::~executor_state() {
-  if (forked()) {
-    // The child of a fork() has none of the threads, and what they were doing will never be finished.
-    team_.forget();
-    static_cast<void>(core.release());
-    return;
-  }
   close();
   cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
   wait_until_idle(forever);
@@ -118,7 +100,7 @@ void executor_state::require_same_process(const char* call) const {
 }
 
 admission executor_state::admit(outcome_cell& task, bool main) noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (closed_) {
     return admission::closed;
   }
@@ -139,8 +121,8 @@ admission executor_state::admit(outcome_cell& task, bool main) noexcept {
   return admission::admitted;
 }
 
-void executor_state::remove(outcome_cell& task) noexcept {
-  const absl::MutexLock lock(&mutex_);
+void executor_state::remove(outcome_cell& task, bool main) noexcept {
+  const std::lock_guard lock(mutex_);
   --count_;
   switch (task.status()) {
     case task_status::completed:
@@ -157,12 +139,15 @@ void executor_state::remove(outcome_cell& task) noexcept {
     task.earlier->later = task.later;
   }
   task.later = &task;  // Tells wait_for_end().
+  if (main || count_ == 0) {
+    ended_.notify_all();
+  }
 }
 
 std::vector<task_ref> executor_state::live_tasks() const {
   std::vector<task_ref> tasks;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     tasks.reserve(count_);
     for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
       each->add_reference();
@@ -175,18 +160,18 @@ std::vector<task_ref> executor_state::live_tasks() const {
 }
 
 std::size_t executor_state::live_task_count() const noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return count_;
 }
 
 void executor_state::close() noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   closed_ = true;
 }
 
 // The list is under the lock, and so each task is there; asking it to stop takes no other lock of ours.
 void executor_state::cancel_all(const cancel_reason& reason) noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
     each->cancel(reason);
   }
@@ -194,19 +179,19 @@ void executor_state::cancel_all(const cancel_reason& reason) noexcept {
 
 void executor_state::cancel_from_now(const cancel_reason& reason) noexcept {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     cancelling_ = reason;
   }
   cancel_all(reason);
 }
 
 void executor_state::cancel_no_more() noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   cancelling_.reset();
 }
 
 task_counts executor_state::counts() const noexcept {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return counts_;
 }
 
@@ -214,11 +199,14 @@ bool executor_state::wait_until_idle(duration limit) const {
   if (core->still != nullptr) {
     return wait_at_standstills([this] { return live_task_count() == 0; }, limit, false);
   }
-  const absl::MutexLock lock(&mutex_);
-  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ == 0; };
-  return limit == forever
-             ? (mutex_.Await(absl::Condition(&idle)), true)
-             : mutex_.AwaitWithTimeout(absl::Condition(&idle), absl::FromChrono(limit));
+  std::unique_lock lock(mutex_);
+  const auto idle = [this] { return count_ == 0; };
+  const time_point until = time_after(clock::now(), limit);
+  if (until == time_point::max()) {
+    ended_.wait(lock, idle);
+    return true;
+  }
+  return ended_.wait_until(lock, until, idle);
 }
 
 void executor_state::wait_for_end(const task_ref& main) const {
@@ -226,12 +214,12 @@ void executor_state::wait_for_end(const task_ref& main) const {
   const outcome_cell& cell = handle_access::cell(main, "block_on");
   const auto ended = [&cell] { return cell.later == &cell; };
   if (core->still == nullptr) {
-    const absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(&ended));
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, ended);
     return;
   }
   const auto ended_now = [this, &ended] {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return ended();
   };
   if (core->still->wait(ended_now, forever, true) == standstill::wait_end::deadlock) {
@@ -281,7 +269,7 @@ void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept
   if (!main_ && !taken && task.status() == task_status::failed) {
     state_.report({error_origin::child, task.failure(), {}, {}});
   }
-  state_.remove(task);
+  state_.remove(task, main_);
   if (standstill* const still = state_.core->still.get()) {
     still->look_at_conditions();
   }
@@ -290,7 +278,7 @@ void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept
 void executor_state::report(const error_report& report) noexcept {
   std::shared_ptr<const error_handler> handler;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     handler = handler_;
   }
   if (!handler) {
@@ -313,13 +301,16 @@ void executor_state::report(const error_report& report) noexcept {
 
 error_handler executor_state::set_error_handler(error_handler handler) {
   auto next = handler ? std::make_shared<const error_handler>(std::move(handler)) : nullptr;
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   next.swap(handler_);
   return next ? *next : error_handler();
 }
 
+// The child of a fork() has none of the threads, and what they were doing will never be finished.
 void executor_state_deleter::operator()(executor_state* state) const noexcept {
-  delete state;
+  if (!state->forked()) {
+    delete state;
+  }
 }
 
 void throw_refused(admission why, const task_keeper& keeper) {

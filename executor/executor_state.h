@@ -6,17 +6,17 @@
 #include "executor/thread_team.h"
 #include "executor/time_source.h"
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 #include <coppice/detail/executor_state.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/executor.h>
 #include <coppice/report.h>
 #include <coppice/task_handle.h>
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,18 +32,18 @@ class executor_state {
   void require_same_process(const char* call) const;
   bool forked() const noexcept;
 
-  admission admit(outcome_cell& task, bool main) noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  void remove(outcome_cell& task) noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  std::vector<task_ref> live_tasks() const ABSL_LOCKS_EXCLUDED(mutex_);
-  std::size_t live_task_count() const noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  void close() noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  void cancel_all(const cancel_reason& reason) noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  void cancel_from_now(const cancel_reason& reason) noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  void cancel_no_more() noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  task_counts counts() const noexcept ABSL_LOCKS_EXCLUDED(mutex_);
-  bool wait_until_idle(duration limit) const ABSL_LOCKS_EXCLUDED(mutex_);
+  admission admit(outcome_cell& task, bool main) noexcept;
+  void remove(outcome_cell& task, bool main) noexcept;
+  std::vector<task_ref> live_tasks() const;
+  std::size_t live_task_count() const noexcept;
+  void close() noexcept;
+  void cancel_all(const cancel_reason& reason) noexcept;
+  void cancel_from_now(const cancel_reason& reason) noexcept;
+  void cancel_no_more() noexcept;
+  task_counts counts() const noexcept;
+  bool wait_until_idle(duration limit) const;
   // On virtual time: usage_error for a task that can never end, which is then cancelled.
-  void wait_for_end(const task_ref& main) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void wait_for_end(const task_ref& main) const;
 
   void report(const error_report& report) noexcept;
   error_handler set_error_handler(error_handler handler);
@@ -79,14 +79,15 @@ class executor_state {
   std::string deadlock_text() const;
 
   const std::uint64_t process_;  // Changes in the child of a fork().
-  mutable absl::Mutex mutex_;
-  outcome_cell* latest_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::size_t count_ ABSL_GUARDED_BY(mutex_) = 0;
-  task_counts counts_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::optional<cancel_reason> cancelling_ ABSL_GUARDED_BY(mutex_);       // For tasks yet to come.
-  std::shared_ptr<const error_handler> handler_ ABSL_GUARDED_BY(mutex_);  // Null: the default.
-  thread_team team_;  // Last: the threads use all the others.
+  mutable std::mutex mutex_;
+  mutable std::condition_variable ended_;  // The last task, or one that a thread waits for.
+  outcome_cell* latest_ = nullptr;         // Under the lock, as all that follow.
+  std::size_t count_ = 0;
+  task_counts counts_;
+  bool closed_ = false;
+  std::optional<cancel_reason> cancelling_;       // For tasks yet to come.
+  std::shared_ptr<const error_handler> handler_;  // Null: the default.
+  thread_team team_;                              // Last: the threads use all the others.
 };
 
 }  // namespace coppice::inline v0::detail

@@ -1,11 +1,11 @@
 // The slow half of the frame cache: slabs, blocks that travel home, and memory given back when idle.
 #include <coppice/detail/frame_cache.h>
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
+#include "executor/process_locks.h"
 
 #include <cstddef>
 #include <limits>
+#include <mutex>
 #include <new>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -37,10 +37,10 @@ constinit frame_cache::cell_count large_cells;
 
 // The caches no worker owns, and the one that foreign threads share.
 struct frame_cache::registry {
-  absl::Mutex mutex;
-  frame_cache* released ABSL_GUARDED_BY(mutex) = nullptr;
-  absl::Mutex foreign_mutex;
-  frame_cache foreign ABSL_GUARDED_BY(foreign_mutex);
+  std::mutex& mutex = mutex_of(process_lock::frames);
+  frame_cache* released = nullptr;  // Under `mutex`.
+  std::mutex& foreign_mutex = mutex_of(process_lock::foreign_frames);
+  frame_cache foreign;  // Under `foreign_mutex`.
 
   // Never destroyed: blocks may come home after the last static destructor.
   static registry& instance() {
@@ -170,7 +170,7 @@ frame_slab& frame_cache::empty_slab() {
 
 void* frame_cache::allocate_foreign(std::size_t bytes) {
   registry& all = registry::instance();
-  absl::MutexLock lock(&all.foreign_mutex);
+  const std::lock_guard lock(all.foreign_mutex);
   return all.foreign.allocate(bytes);
 }
 
@@ -242,7 +242,7 @@ std::size_t frame_cache::live_large_blocks() noexcept {
 
 std::size_t frame_cache::live_foreign_blocks() {
   registry& all = registry::instance();
-  const absl::MutexLock lock(&all.foreign_mutex);
+  const std::lock_guard lock(all.foreign_mutex);
   return all.foreign.live_blocks();
 }
 
@@ -252,7 +252,7 @@ std::size_t frame_cache::live_frames() noexcept {
 
 std::size_t frame_cache::live_shared_frames() noexcept {
   registry& all = registry::instance();
-  const absl::MutexLock lock(&all.foreign_mutex);
+  const std::lock_guard lock(all.foreign_mutex);
   return all.foreign.live_frames() + live_large_blocks() - large_cells.value();
 }
 
@@ -267,7 +267,7 @@ frame_cache::cell_place frame_cache::cells_of(void* block, std::size_t bytes,
 
 frame_cache& frame_cache::acquire() {
   registry& all = registry::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   if (frame_cache* const cache = all.released) {
     all.released = cache->next_released_;
     return *cache;
@@ -278,7 +278,7 @@ frame_cache& frame_cache::acquire() {
 void frame_cache::release(frame_cache& cache) noexcept {
   cache.trim(0);
   registry& all = registry::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   cache.next_released_ = all.released;
   all.released = &cache;
 }

@@ -88,11 +88,7 @@ class outcome_cell::time_limit final : public suspension, job {
     limit.release(here);
   }
 
-  time_point due() const noexcept {
-    const duration limit = std::max(limit_, duration::zero());
-    return limit >= time_point::max() - task_.spawned_at_ ? time_point::max()
-                                                          : task_.spawned_at_ + limit;
-  }
+  time_point due() const noexcept { return time_after(task_.spawned_at_, limit_); }
 
   // Whoever has claimed the slot.
   void release(worker_core& here) noexcept {

@@ -1,5 +1,7 @@
 #include "executor/settings.h"
 
+#include "executor/process_locks.h"
+
 #include <coppice/error.h>
 
 #include <absl/base/config.h>
@@ -227,10 +229,9 @@ std::string line_of(const setting& which, const settings& resolved) {
 // Remembers in 64 bits what has been said. Neither allocates nor needs an end: a runtime may start
 // while static objects die. When full it forgets nothing, but what is new is said every time.
 bool said_before(const std::string& key) {
-  static constinit std::mutex guard;
   static constinit std::array<std::size_t, 256> said = {};
   const std::size_t hash = std::hash<std::string>()(key) | 1U;
-  const std::lock_guard lock(guard);
+  const std::lock_guard lock(mutex_of(process_lock::complaints));
   for (std::size_t& each : said) {
     if (each == hash) {
       return true;

@@ -1,12 +1,12 @@
 // The slots of the process.
 #include "executor/slots.h"
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
+#include "executor/process_locks.h"
 
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -17,10 +17,10 @@ namespace {
 constexpr std::size_t slots_at_a_time = 252;
 
 struct reserve {
-  absl::Mutex mutex;
-  slot* empty ABSL_GUARDED_BY(mutex) = nullptr;
+  std::mutex& mutex = mutex_of(process_lock::slots);
+  slot* empty = nullptr;  // Under the lock, as all here.
   // Keeps what was made reachable, for leak checkers.
-  std::vector<std::unique_ptr<std::array<slot, slots_at_a_time>>> made ABSL_GUARDED_BY(mutex);
+  std::vector<std::unique_ptr<std::array<slot, slots_at_a_time>>> made;
 
   static reserve& instance() {
     static auto* const only = new reserve;  // Never destroyed: see slot_reserve.
@@ -32,7 +32,7 @@ struct reserve {
 
 slot* slot_reserve::take() {
   reserve& all = reserve::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   if (all.empty != nullptr) {
     return std::exchange(all.empty, nullptr);
   }
@@ -55,7 +55,7 @@ void slot_reserve::give_back(slot* first) noexcept {
     last = last->link();
   }
   reserve& all = reserve::instance();
-  const absl::MutexLock lock(&all.mutex);
+  const std::lock_guard lock(all.mutex);
   last->link(all.empty);
   all.empty = first;
 }

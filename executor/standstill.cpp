@@ -258,8 +258,7 @@ time_point standstill::now() const noexcept {
 }
 
 time_point standstill::later(duration d) const noexcept {
-  const time_point start = now();
-  return d >= time_point::max() - start ? time_point::max() : start + std::max(d, duration::zero());
+  return time_after(now(), d);
 }
 
 time_point standstill::instant_behind(duration d) const noexcept {

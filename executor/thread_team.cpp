@@ -53,7 +53,7 @@ struct thread_team::start {
 // Those whose executor could not be made after all still wait.
 thread_team::~thread_team() {
   const bool waiting = [this] {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return !going_;
   }();
   if (waiting) {
@@ -86,9 +86,10 @@ std::size_t thread_team::create(std::size_t wanted, std::size_t stack_bytes) {
 }
 
 void thread_team::go(std::function<void(const team_member&)> body) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   body_ = std::move(body);
   going_ = true;
+  going_changed_.notify_all();
 }
 
 void thread_team::join() noexcept {
@@ -102,7 +103,8 @@ void* thread_team::run(void* argument) noexcept {
   const std::unique_ptr<start> mine(static_cast<start*>(argument));
   thread_team& team = *mine->team;
   {
-    const absl::MutexLock lock(&team.mutex_, absl::Condition(&team.going_));
+    std::unique_lock lock(team.mutex_);
+    team.going_changed_.wait(lock, [&team] { return team.going_; });
   }
   if (team.body_) {
     char name[16];

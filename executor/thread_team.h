@@ -1,13 +1,13 @@
 // The threads of an executor: started together or not at all, with the stack they were asked for.
 #pragma once
 
-#include <absl/synchronization/mutex.h>
-
 #include <pthread.h>
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <vector>
 
 namespace coppice::inline v0::detail {
@@ -33,9 +33,8 @@ class thread_team {
   // Lets them run `body`, which must not throw; an empty one ends them at once.
   void go(std::function<void(const team_member&)> body);
 
-  // Waits until all have ended. In the child of a fork() there are none to wait for: forget() first.
+  // Waits until all have ended.
   void join() noexcept;
-  void forget() noexcept { threads_.clear(); }
 
  private:
   struct start;
@@ -43,7 +42,8 @@ class thread_team {
   static void* run(void* argument) noexcept;
 
   std::vector<pthread_t> threads_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable going_changed_;
   bool going_ = false;  // Under the lock.
   std::function<void(const team_member&)> body_;
 };

@@ -8,7 +8,14 @@
 #include <coppice/clock.h>
 #include <coppice/detail/atomic.h>
 
+#include <algorithm>
+
 namespace coppice::inline v0::detail {
+
+// The time d after `start`; max(), which is never, if there is none so late, and `start` if d is negative.
+constexpr time_point time_after(time_point start, duration d) noexcept {
+  return d >= time_point::max() - start ? time_point::max() : start + std::max(d, duration::zero());
+}
 
 class time_source {
  public:

@@ -409,7 +409,7 @@ void worker::add_timer(time_point due, ticket wait) {
   if (due == time_point::max()) {
     return;  // Never.
   }
-  const absl::MutexLock lock(&timers_mutex_);
+  const std::lock_guard lock(timers_mutex_);
   timers_.insert(due, wait);
   earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
 }
@@ -419,7 +419,7 @@ bool worker::fire_timers(worker& here, time_point now) noexcept {
     return false;
   }
   bool any = false;
-  const absl::MutexLock lock(&timers_mutex_);
+  const std::lock_guard lock(timers_mutex_);
   while (const ticket due = timers_.take_due(now)) {
     if (due.claim() == claim_result::won) {
       here.add_ready(due.at->waiter().resumption());
@@ -431,14 +431,14 @@ bool worker::fire_timers(worker& here, time_point now) noexcept {
 }
 
 std::optional<time_point> worker::earliest_open_timer() noexcept {
-  const absl::MutexLock lock(&timers_mutex_);
+  const std::lock_guard lock(timers_mutex_);
   const std::optional<time_point> earliest = timers_.earliest_open();
   earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
   return earliest;
 }
 
 std::size_t worker::open_timers() const noexcept {
-  const absl::MutexLock lock(&timers_mutex_);
+  const std::lock_guard lock(timers_mutex_);
   return timers_.open_count();
 }
 

@@ -7,13 +7,12 @@
 #include "executor/job_bag.h"
 #include "executor/timers.h"
 
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 #include <coppice/detail/worker_core.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace coppice::inline v0::detail {
@@ -42,15 +41,15 @@ class worker final : public worker_core {
   bool has_stealable() const noexcept;
 
   // Owner. Begins a wait for the time; throws std::bad_alloc.
-  void add_timer(time_point due, ticket wait) ABSL_LOCKS_EXCLUDED(timers_mutex_);
+  void add_timer(time_point due, ticket wait);
 
   // Any worker: resumes whoever is due, on the worker that calls. True if there was one.
-  bool fire_timers(worker& here, time_point now) noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
+  bool fire_timers(worker& here, time_point now) noexcept;
   time_point earliest_timer() const noexcept {
     return earliest_timer_.load(std::memory_order_relaxed);
   }
-  std::optional<time_point> earliest_open_timer() noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
-  std::size_t open_timers() const noexcept ABSL_LOCKS_EXCLUDED(timers_mutex_);
+  std::optional<time_point> earliest_open_timer() noexcept;
+  std::size_t open_timers() const noexcept;
 
   void count_forced_yield() noexcept;
   const worker_counters& counters() const noexcept { return counters_; }
@@ -96,8 +95,8 @@ class worker final : public worker_core {
   std::unique_ptr<job_bag>
       bag_;  // The worker: what is queued, if a seed decides its order; else null.
 
-  mutable absl::Mutex timers_mutex_;
-  timer_heap timers_ ABSL_GUARDED_BY(timers_mutex_);
+  mutable std::mutex timers_mutex_;
+  timer_heap timers_;                                     // Under the lock.
   atomic<time_point> earliest_timer_{time_point::max()};  // Under the lock; anybody reads.
 };
 

@@ -25,23 +25,23 @@ runtime_state::runtime_state(const options& from, const test_setup* setup) : ben
 }
 
 void runtime_state::begin_main() {
-  const absl::MutexLock lock(&mutex_);
-  const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !emptying_; };
-  mutex_.Await(absl::Condition(&settled));
+  std::unique_lock lock(mutex_);
+  emptied_.wait(lock, [this] { return !emptying_; });
   ++mains_;
 }
 
 void runtime_state::end_main() noexcept {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (--mains_ != 0) {
       return;
     }
     emptying_ = true;
   }
   cancel_and_wait();
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   emptying_ = false;
+  emptied_.notify_all();
 }
 
 // Those that do not end are named once, and waited for: a live frame is never freed.
@@ -55,7 +55,7 @@ void runtime_state::cancel_and_wait() noexcept {
 }
 
 shutdown_report runtime_state::shutdown(const shutdown_options& how) {
-  const absl::MutexLock lock(&shutdown_mutex_);
+  const std::lock_guard lock(shutdown_mutex_);
   shutdown_report report;
   beneath.close();
   const task_counts before = beneath.counts();
@@ -88,8 +88,11 @@ void runtime_state::request_shutdown() noexcept {
   }
 }
 
+// What a fork() has left of the parent's stays as it is: see executor_state_deleter.
 void runtime_state_deleter::operator()(runtime_state* state) const noexcept {
-  delete state;
+  if (!state->beneath.forked()) {
+    delete state;
+  }
 }
 
 }  // namespace detail

@@ -99,11 +99,7 @@ TEST_F(Fork, TheChildMayEndTheRuntimeAndMakeAnother) {
   }
 }
 
-// Off because it fails, about one run in four: a fork() may copy a lock of the library, or of one it uses,
-// that another thread holds at that moment, and the child then waits for it for ever. See CHANGELOG.md.
 TEST_F(Fork, TheChildMakesARuntimeThoughThreadsWereInTheMidstOfThings) {
-  GTEST_SKIP() << "a known fault: the child may wait for a lock that was copied while held; see "
-                  "CHANGELOG.md";
   accounted_runtime rt({.threads = 2});
   std::atomic<bool> enough{false};
   std::vector<std::jthread> busy;
