@@ -14,6 +14,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "executor/cpu.h"
 #include "tests/support/accounting.h"
@@ -63,6 +64,7 @@ task<int> deep(int depth) {
 }
 
 TEST_F(SettingsEffect, OfThreads) {
+  std::thread([] {}).join();  // With its first thread a sanitizer may start one of its own.
   const std::size_t before = threads_of_process();
   for (const char* n : {"1", "3"}) {
     const environment_guard environment("COPPICE_THREADS", n);
