@@ -63,7 +63,7 @@ worker::~worker() {
 }
 
 void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
-  stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, 64 * 1024);
+  stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, std::size_t{64} * 1024);
   current_worker = this;
   if (home.still != nullptr) {
     rest();

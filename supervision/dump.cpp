@@ -116,7 +116,7 @@ void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
   for (const task_info& task : tasks) {
     out << separator << "\n{\"id\":" << number(task.id) << ",\"parent\":" << number(task.parent)
         << ",\"name\":" << json_text(task.name) << ",\"scope\":" << json_text(task.scope)
-        << ",\"status\":\"" << to_string(task.status) << "\",\"age_ns\":" << task.age.count()
+        << R"(,"status":")" << to_string(task.status) << R"(","age_ns":)" << task.age.count()
         << ",\"waiting_for\":" << json_text(task.waiting_for)
         << ",\"cancel_requested\":" << (task.cancel_requested ? "true" : "false")
         << ",\"file\":" << json_text(task.site.file) << ",\"line\":" << task.site.line

@@ -105,7 +105,7 @@ runtime::runtime(const options& from, const detail::test_setup* setup, int major
 
 runtime::~runtime() {
   if (!state_->beneath.forked() && !state_->beneath.on_own_worker()) {
-    shutdown();
+    state_->shutdown({});
   }
 }
 

@@ -50,11 +50,12 @@ task<> stopped_chain(int depth, long& destroyed) {
     ~count() { ++destroyed; }
   };
   const count mine{destroyed};
-  if (depth == 0) {
+  if (depth != 0) {
+    co_await stopped_chain(depth - 1, destroyed);
+  } else {
     this_task::ref().cancel();
     co_await checkpoint();
   }
-  co_await stopped_chain(depth - 1, destroyed);
 }
 
 task<> sleeping_chain(int depth, long& destroyed) {
@@ -63,10 +64,11 @@ task<> sleeping_chain(int depth, long& destroyed) {
     ~count() { ++destroyed; }
   };
   const count mine{destroyed};
-  if (depth == 0) {
+  if (depth != 0) {
+    co_await sleeping_chain(depth - 1, destroyed);
+  } else {
     co_await sleep_for(forever);
   }
-  co_await sleeping_chain(depth - 1, destroyed);
 }
 
 task<long> deep_on_the_left(int depth) {
