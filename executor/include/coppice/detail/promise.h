@@ -103,20 +103,23 @@ class promise : public promise_base {
   task<T> get_return_object() noexcept;
   final_awaiter<false> final_suspend() const noexcept { return {}; }
 
+  // By value: it is converted where it is written, as in a function's return.
+  void return_value(T value)
+    requires(result_slot<T>::direct)
+  {
+    ::new (place()) T(std::move(value));
+  }
+
   template <class U>
-    requires std::is_convertible_v<U, T>
+    requires(!result_slot<T>::direct && std::is_convertible_v<U, T>)
   void return_value(U&& value) {
-    if constexpr (result_slot<T>::direct) {
-      ::new (place()) T(std::forward<U>(value));
-    } else {
-      if constexpr (std::is_assignable_v<T&, U>) {
-        if (in_fork_each()) {
-          assign(*static_cast<std::remove_reference_t<T>*>(place()), std::forward<U>(value));
-          return;
-        }
+    if constexpr (std::is_assignable_v<T&, U>) {
+      if (in_fork_each()) {
+        assign(*static_cast<std::remove_reference_t<T>*>(place()), std::forward<U>(value));
+        return;
       }
-      result_slot<T>::of(place()).emplace(std::forward<U>(value));
     }
+    result_slot<T>::of(place()).emplace(std::forward<U>(value));
   }
 
   void unhandled_exception() noexcept {
