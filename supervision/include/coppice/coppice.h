@@ -8,6 +8,7 @@
 #include <coppice/cancel.h>
 #include <coppice/dump.h>
 #include <coppice/error.h>
+#include <coppice/exception_group.h>
 #include <coppice/options.h>
 #include <coppice/outcome.h>
 #include <coppice/report.h>
