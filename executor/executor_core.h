@@ -130,7 +130,9 @@ class executor_core {
   atomic<std::int64_t> submitted_count_{0};      // Whoever submits, and the worker that takes.
   atomic<std::uint32_t> posters_{0};             // Whoever posts, around it.
   atomic<bool> stopping_{false};                 // stop().
-  tbb::concurrent_queue<job*> submitted_;
+  // Not from oneTBB's own allocator, whose locks a fork() would copy, and of whose reuse of memory
+  // ThreadSanitizer hears nothing.
+  tbb::concurrent_queue<job*, std::allocator<job*>> submitted_;
 };
 
 }  // namespace coppice::inline v0::detail
