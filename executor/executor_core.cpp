@@ -106,9 +106,7 @@ void executor_core::submit(job& fresh) noexcept {
     post(fresh);  // All that comes from outside comes in one line.
     return;
   }
-  try {
-    submitted_.push(&fresh);
-  } catch (const std::bad_alloc&) {
+  if (!submitted_.push(fresh)) {
     post(fresh);
     return;
   }
@@ -117,8 +115,11 @@ void executor_core::submit(job& fresh) noexcept {
 }
 
 job* executor_core::take_submitted() noexcept {
-  job* found = nullptr;
-  if (submitted_count_.load(std::memory_order_relaxed) > 0 && submitted_.try_pop(found)) {
+  if (submitted_count_.load(std::memory_order_relaxed) <= 0) {
+    return nullptr;
+  }
+  job* const found = submitted_.try_pop();
+  if (found != nullptr) {
     submitted_count_.fetch_sub(1, std::memory_order_seq_cst);  // X2
   }
   return found;

@@ -9,11 +9,10 @@
 //   X4  post() has done with the core when it takes itself off the count; who waits for that may destroy it.
 #pragma once
 
+#include "executor/inbox.h"
 #include "executor/parking.h"
 #include "executor/time_source.h"
 #include "executor/worker.h"
-
-#include <oneapi/tbb/concurrent_queue.h>
 
 #include <coppice/detail/cancel_node.h>
 #include <coppice/detail/job.h>
@@ -130,9 +129,7 @@ class executor_core {
   atomic<std::int64_t> submitted_count_{0};      // Whoever submits, and the worker that takes.
   atomic<std::uint32_t> posters_{0};             // Whoever posts, around it.
   atomic<bool> stopping_{false};                 // stop().
-  // Not from oneTBB's own allocator, whose locks a fork() would copy, and of whose reuse of memory
-  // ThreadSanitizer hears nothing.
-  tbb::concurrent_queue<job*, std::allocator<job*>> submitted_;
+  inbox submitted_;
 };
 
 }  // namespace coppice::inline v0::detail

@@ -268,16 +268,19 @@ TEST_F(OutcomeCell, WithoutMemoryNothingIsSpawnedAndTheArgumentsStay) {
               {.name = std::string_view("a name too long to be kept in place"), .timeout = 1h},
               std::move(mine)));
           ++spawned;
+          const testing_support::spare_allocations spared;
+          mine = body(counted);  // For the next: the inbox goes without what it was refused.
         } catch (const std::bad_alloc&) {
           failure.stop();
           EXPECT_TRUE(mine);
-          EXPECT_EQ(counted.use_count(), 2);
         }
       },
       testing_support::failing_threads::caller);
   EXPECT_GT(failed, 0u);
-  EXPECT_EQ(spawned, 1u);
+  EXPECT_GE(spawned, 1u);
   EXPECT_TRUE(on_.wait_until_idle());
+  mine = {};
+  EXPECT_EQ(counted.use_count(), 1) << "whatever was refused, was destroyed or handed back";
 }
 
 }  // namespace

