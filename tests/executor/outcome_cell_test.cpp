@@ -98,6 +98,7 @@ TEST_F(OutcomeCell, ViewsOfAnOldNameLiveAsLongAsTheCell) {
   EXPECT_EQ(second, std::string(100, 'b'));
   EXPECT_EQ(task.name(), "c");
   task.cancel();
+  EXPECT_TRUE(on_.wait_until_idle());
 }
 
 TEST_F(OutcomeCell, TakesNoWaiterWhenItHasEnded) {
@@ -128,6 +129,7 @@ TEST_F(OutcomeCell, AWaiterMayLeaveFromAnywhereInTheList) {
     }
   }
   task.cancel();
+  EXPECT_TRUE(on_.wait_until_idle());
 }
 
 TEST_F(OutcomeCell, LetsTheValueBeTakenOnce) {

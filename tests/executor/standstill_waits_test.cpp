@@ -47,8 +47,7 @@ task<> sleep_and_count(duration d, std::atomic<int>& count) {
   count.fetch_add(1);
 }
 
-// ---- Threads that wait
-// ---------------------------------------------------------------------------
+// ---- Threads that wait --------------------------------------------------------------------------
 
 TEST_P(StandstillWaits, WithoutAutojumpOnlyAdvanceMovesTime) {
   const test_setup setup{.autojump = false};
@@ -133,8 +132,7 @@ TEST_P(StandstillWaits, WaitsWithALimitGoByVirtualTime) {
   EXPECT_TRUE(on.wait_until_idle(0ns));
 }
 
-// ---- Tasks that wait for the others
-// --------------------------------------------------------------
+// ---- Tasks that wait for the others -------------------------------------------------------------
 
 template <class Source>
 wait_operation<Source> wait_in(const executor& on, time_point until) {
@@ -201,8 +199,7 @@ TEST_P(StandstillWaits, ATaskMayBeCancelledWhileItWaitsForTheOthers) {
   });
 }
 
-// ---- Deadlocks
-// -----------------------------------------------------------------------------------
+// ---- Deadlocks ----------------------------------------------------------------------------------
 
 task<> wait_for(stub_event& event) {
   (void)co_await event.wait();

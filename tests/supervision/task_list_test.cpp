@@ -59,9 +59,9 @@ TEST_F(TaskList, PrintsJsonWithEveryField) {
 }
 
 TEST_F(TaskList, ListsWhatLivesAndSaysWhatIsStuck) {
-  accounted_executor tasks({.threads = 2});
   std::latch running(1);
   std::latch released(1);
+  accounted_executor tasks({.threads = 2});
   tasks.spawn({.name = "sleeping"}, []() -> task<> { co_await sleep_for(forever); });
   tasks.spawn({.name = "computing"}, [&] {
     running.count_down();

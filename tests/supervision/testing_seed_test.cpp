@@ -26,8 +26,7 @@ using testing::HasSubstr;
 using testing_support::environment_guard;
 using testing_support::stub_event;
 
-// ---- Seeds
-// ---------------------------------------------------------------------------------------
+// ---- Seeds --------------------------------------------------------------------------------------
 
 TEST(TestRuntimeSeed, IsTheOption) {
   const environment_guard environment("COPPICE_TEST_SEED", "5");
@@ -114,8 +113,7 @@ TEST(TestRuntimeSeed, IsPrintedWhenAnExceptionEndsTheTest) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-// ---- The end of one
-// -------------------------------------------------------------------------------
+// ---- The end of one -----------------------------------------------------------------------------
 
 class TestRuntimeDeathTest : public testing::Test {
  protected:

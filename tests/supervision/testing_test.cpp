@@ -44,8 +44,7 @@ std::string message_of(const std::function<void()>& failing) {
   return "no usage_error";
 }
 
-// ---- With any number of workers
-// ------------------------------------------------------------------
+// ---- With any number of workers -----------------------------------------------------------------
 
 class TestRuntime : public testing::TestWithParam<unsigned> {
  protected:
@@ -257,8 +256,7 @@ TEST_P(TestRuntime, RefusesToWaitForItselfOnAWorker) {
   });
 }
 
-// ---- Where it is not for
-// --------------------------------------------------------------------------
+// ---- Where it is not for ------------------------------------------------------------------------
 
 TEST(TestRuntimeOnly, TheFreeFormsAreForItsTasks) {
   const auto all_refuse = [] {
