@@ -19,8 +19,7 @@ executor::~executor() {
   if (on_own_worker()) {
     std::fputs(
         "coppice: a runtime is destroyed by one of its own tasks, which would have to wait for "
-        "itself. Destroy "
-        "it from the thread that made it, or from a thread outside it.\n",
+        "itself. Destroy it from the thread that made it, or from a thread outside it.\n",
         stderr);
     std::abort();
   }

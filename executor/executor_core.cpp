@@ -1,4 +1,4 @@
-// The inbox of an executor.
+// Queueing jobs from any thread, and the executors that there are.
 #include "executor/executor_core.h"
 
 #include "executor/process_locks.h"

@@ -169,7 +169,8 @@ void executor_state::close() noexcept {
   closed_ = true;
 }
 
-// The list is under the lock, and so each task is there; asking it to stop takes no other lock of ours.
+// The list is under the lock, and so each task is there; asking it to stop takes that task's lock alone, under
+// which nobody takes this one.
 void executor_state::cancel_all(const cancel_reason& reason) noexcept {
   const std::lock_guard lock(mutex_);
   for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
@@ -232,8 +233,7 @@ void executor_state::wait_for_end(const task_ref& main) const {
 
 std::string executor_state::deadlock_text() const {
   return "deadlock: block_on waits for a task that can never end, since every task waits, no timer "
-         "is set "
-         "and nothing is expected from outside\n" +
+         "is set and nothing is expected from outside\n" +
          core->still->describe();
 }
 

@@ -189,8 +189,10 @@ time_point standstill::watch_for_deadlock() noexcept {
   return time_point::max();
 }
 
+// The queues are looked at behind the count, however empty they were before.
 bool standstill::nothing_to_come() const noexcept {
-  return outside_.load(std::memory_order_relaxed) == 0 && !next_timer();
+  const std::int64_t expected = outside_.load(std::memory_order_acquire);  // ST1
+  return expected == 0 && !core_.workers[0]->work_in_sight() && !next_timer();
 }
 
 void standstill::link(waiter& waiting) noexcept {
@@ -295,8 +297,7 @@ bool standstill::deadlocked() const noexcept {
       return false;
     }
   }
-  return resting_ == workers_.size() && !core_.workers[0]->work_in_sight() && nothing_to_come() &&
-         core_.owner.live_task_count() != 0;
+  return resting_ == workers_.size() && nothing_to_come() && core_.owner.live_task_count() != 0;
 }
 
 // Blocks that wait to go home, go first: they count as live until they are there.

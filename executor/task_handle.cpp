@@ -101,8 +101,8 @@ task_id current_task_id() noexcept {
 void end_source::arm(const ticket& wait, worker_core&) {
   waiter_.wait = wait;
   if (!handle_access::cell(of_, "co_await").add_waiter(waiter_)) {
-    static_cast<void>(
-        wait.claim());  // It has ended meanwhile; the waiter is arming, and sees it fired.
+    // It has ended meanwhile; the waiter is arming, and sees it fired.
+    static_cast<void>(wait.claim());
   }
 }
 

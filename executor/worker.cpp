@@ -28,8 +28,8 @@ __attribute__((noinline)) worker_core* this_worker() noexcept {
 
 namespace {
 
-constexpr std::uint32_t ticks_between_foreign_jobs =
-    61;  // Prime, so that it falls in with no pattern.
+// Prime, so that it falls in with no pattern.
+constexpr std::uint32_t ticks_between_foreign_jobs = 61;
 constexpr std::uint32_t most_next_up_in_a_row = 16;
 constexpr auto idle_before_trim = std::chrono::milliseconds(10);
 constexpr auto watch_period = std::chrono::milliseconds(1);

@@ -248,7 +248,7 @@ TEST_P(Awaiter, CompletedAtOnceOverAndOverKeepsTheStackFlat) {
 
 TEST_P(Awaiter, WithoutMemoryTheAwaitThrowsBadAlloc) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   using large = std::array<char, 8192>;  // Beyond what workers keep blocks for.
   bool refused = false;

@@ -135,7 +135,7 @@ TEST(CancelReason, OfTheDefaultArgumentAllocatesNothing) {
 
 TEST(CancelReason, WithoutMemoryIsMadeWithoutText) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const std::string text(500, 'x');
   const fail_allocation_at no_memory(1, failing_threads::caller, failing_times::from_there_on);

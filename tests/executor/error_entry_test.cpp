@@ -110,7 +110,7 @@ TEST(ErrorEntry, MovedFromIsEmpty) {
 
 TEST(ErrorEntry, WithoutMemoryIsTheBareFailureAndLeavesTheRestToBeReported) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const auto error = std::make_exception_ptr(std::runtime_error("boom"));
   std::vector<error_entry> suppressed{entry_of("first")};
@@ -148,7 +148,7 @@ TEST(ErrorEntry, TakesMoreSuppressedFailuresAndNotesWithoutChangingItsCopies) {
 
 TEST(ErrorEntry, WithoutMemoryItStaysAsItWas) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   error_entry entry = full_entry();
   const error_entry late = entry_of("late");

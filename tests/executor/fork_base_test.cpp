@@ -370,7 +370,7 @@ TEST_P(ForkBase, TheParentSeesWhatItsChildrenWrote) {
 
 TEST(ForkBaseMemory, WithoutMemoryForAChildFailsTheFork) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   executor on({.threads = 1});
   const auto child = [](std::size_t) -> task<> {

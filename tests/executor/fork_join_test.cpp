@@ -211,7 +211,7 @@ TEST_P(ForkJoin, OfChildrenThatSuspendMayStandInsideAnother) {
 
 TEST_P(ForkJoin, RunsItsChildrenAtOnceIfThereAreWorkers) {
   if (GetParam() < 2) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "it takes two workers";
   }
   std::latch both(2);  // Neither child ends before the other has begun.
   const auto child = [&both]() -> task<> {

@@ -217,7 +217,7 @@ TEST_F(FrameCache, ForeignThreadsHaveOneOfTheirOwn) {
 
 TEST_F(FrameCache, WithoutMemoryForASlabIsAsItWas) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const std::vector<void*> blocks = take(blocks_in_slab);
   for (int i = 0; i != 2; ++i) {
@@ -322,7 +322,7 @@ TEST(FrameCacheLarge, ComesFromOperatorNewAndIsCounted) {
 
 TEST(FrameCacheLarge, WithoutMemoryCountsNothing) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   frame_cache cache;
   const std::size_t before = frame_cache::live_large_blocks();

@@ -41,7 +41,7 @@ TEST(Inbox, GivesWhatOneThreadPutsInOrder) {
 
 TEST(Inbox, WithoutMemoryRefusesAndGoesOnWhenThereIsSome) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP() << "this build's sanitizer has its own operator new";
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   inbox jobs;
   std::vector<numbered_job> all(1'000);

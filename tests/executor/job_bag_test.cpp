@@ -124,7 +124,7 @@ TEST_F(JobBag, GivesWhatIsAddedFirstFirst) {
 
 TEST_F(JobBag, HasNoRoomWithoutMemory) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   job_bag bag(1, false);
   std::size_t taken = 0;

@@ -257,7 +257,7 @@ TEST_F(OutcomeCell, ALimitAtAnyMomentEndsTheTaskOnce) {
 
 TEST_F(OutcomeCell, WithoutMemoryNothingIsSpawnedAndTheArgumentsStay) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const auto body = [](std::shared_ptr<int> held) -> task<int> { co_return *held; };
   auto counted = std::make_shared<int>(7);

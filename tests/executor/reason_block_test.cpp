@@ -116,7 +116,7 @@ TEST(ReasonBlock, BeyondTheStoreItTakesMemoryAndLosesNothing) {
 
 TEST(ReasonBlock, WithoutMemoryItLacksOnlyItsText) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const fail_allocation_at no_memory(1, failing_threads::caller, failing_times::from_there_on);
   const reason_block* const block = make(a_long_text);
@@ -130,7 +130,7 @@ TEST(ReasonBlock, WithoutMemoryItLacksOnlyItsText) {
 
 TEST(ReasonBlock, WithoutMemoryAndWithAFullStoreItKeepsItsKind) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const full_store full;
   const fail_allocation_at no_memory(1, failing_threads::caller, failing_times::from_there_on);

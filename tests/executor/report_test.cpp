@@ -137,7 +137,7 @@ TEST(DefaultErrorHandler, BlocksOfSeveralThreadsDoNotMix) {
 
 TEST(DefaultErrorHandler, WithoutMemoryStillSaysWhatFailed) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const error_report report = full_report();
   const std::string whole = printed(report);
@@ -163,7 +163,7 @@ TEST(DefaultErrorHandler, WithoutMemoryStillSaysWhatFailed) {
 
 TEST(DefaultErrorHandler, WithoutMemoryCutsATextThatIsTooLong) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   error_report report = full_report();
   report.entry = error_entry(std::make_exception_ptr(std::runtime_error(std::string(5'000, 'x'))));

@@ -226,7 +226,7 @@ TEST_F(SeededOrder, HoldsOnTheSteadyClockToo) {
 // A job for which the bag has no room runs all the same, if out of turn.
 TEST_F(SeededOrder, LosesNothingWithoutMemory) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   for (const bool shuffle : {true, false}) {
     const test_setup setup{.seed = 1, .shuffle = shuffle};

@@ -92,7 +92,7 @@ TEST(Slots, AreNeverInTwoHandsAtOnce) {
 
 TEST(Slots, WithoutMemoryAreRefusedAndCanBeAskedForAgain) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   std::vector<slot*> all;  // So that none are left in reserve.
   for (int i = 0; i != 100; ++i) {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "executor/executor_state.h"
-#include "tests/support/accounting.h"
 #include "tests/support/load.h"
+#include "tests/support/standstill_test.h"
 #include "tests/support/stub_event.h"
 
 namespace coppice::detail {
@@ -24,21 +24,11 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""ns;
 using std::chrono_literals::operator""s;
 using testing_support::accounted_executor;
+using testing_support::long_patience;
 using testing_support::rounds;
 using testing_support::stub_event;
 
-// Long enough that a test fails by its time limit if it counts on it.
-constexpr duration long_patience = 1h;
-
-class Standstill : public testing_support::accounted_test,
-                   public testing::WithParamInterface<unsigned> {
- protected:
-  static options workers() { return {.threads = GetParam()}; }
-
-  static standstill& still(const executor& of) { return *standstill_of(of); }
-
-  static duration elapsed(const executor& of) { return of.time_now() - time_source::beginning; }
-};
+class Standstill : public testing_support::standstill_test {};
 
 INSTANTIATE_TEST_SUITE_P(Workers, Standstill, testing::Values(1u, 2u, 4u));
 

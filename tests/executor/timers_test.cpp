@@ -203,7 +203,7 @@ TEST_F(TimerHeap, IsSweptCleanOfCancelledTimersByAsManyInsertions) {
 
 TEST_F(TimerHeap, IsAsBeforeWhenThereIsNoMemory) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   add(start);
   const ticket wait = begin();

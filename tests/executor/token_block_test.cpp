@@ -86,7 +86,7 @@ TEST_F(TokenBlock, AStdTokenOutlivesIt) {
 
 TEST_F(TokenBlock, WithoutMemoryTheStdTokenIsRefusedAndCanBeAskedForAgain) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   for (std::size_t k = 1; k != 3; ++k) {
     const fail_allocation_at no_memory(k, failing_threads::caller);
@@ -97,7 +97,7 @@ TEST_F(TokenBlock, WithoutMemoryTheStdTokenIsRefusedAndCanBeAskedForAgain) {
 
 TEST(TokenBlockWithoutMemory, IsNull) {
   if (!can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const fail_allocation_at no_memory(1, failing_threads::caller);
   EXPECT_EQ(token_block::make(), nullptr);

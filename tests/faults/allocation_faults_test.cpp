@@ -39,7 +39,7 @@ class WithoutMemory : public testing_support::accounted_test {
  protected:
   void SetUp() override {
     if (!can_fail_allocations()) {
-      GTEST_SKIP();
+      GTEST_SKIP() << testing_support::why_none_can_fail;
     }
   }
 

@@ -44,7 +44,7 @@ class DequeWithoutMemory : public testing::Test {
  protected:
   void SetUp() override {
     if (!can_fail_allocations()) {
-      GTEST_SKIP() << "this build's sanitizer has its own operator new";
+      GTEST_SKIP() << testing_support::why_none_can_fail;
     }
   }
 };

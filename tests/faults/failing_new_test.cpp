@@ -43,7 +43,7 @@ class FailingNew : public testing::Test {
  protected:
   void SetUp() override {
     if (!can_fail_allocations()) {
-      GTEST_SKIP();
+      GTEST_SKIP() << testing_support::why_none_can_fail;
     }
   }
 };

@@ -326,7 +326,7 @@ void add_leaves(const error_entry& entry, std::set<const void*>& seen) {
 // is handled, rethrown or reported.
 TEST(GroupHandler, WithoutMemoryNoLeafIsLost) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const exception_group group = tree();
   std::set<const void*> seen;

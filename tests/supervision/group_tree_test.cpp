@@ -261,7 +261,7 @@ TEST(GroupTree, PointersAreConvertedAsForACatch) {
 
 TEST(GroupTree, WithoutMemoryAGroupIsAsItWas) {
   if (!testing_support::can_fail_allocations()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << testing_support::why_none_can_fail;
   }
   const exception_group plain = tree().with_note("a note long enough to need memory of its own");
   error_entry known = entry_of(numbered(7, {entry_of(plain), entry_of(5)}));

@@ -260,7 +260,7 @@ TEST_F(Runtime, RunInterruptedGives130AndRunsDestructors) {
 
 TEST_F(Runtime, ASecondSignalKills) {
   if (under_thread_sanitizer) {
-    GTEST_SKIP() << "as above";
+    GTEST_SKIP() << "ThreadSanitizer holds signals back from a thread that sleeps in the kernel";
   }
   const int status = interrupted_status("stubborn");
   ASSERT_TRUE(WIFSIGNALED(status)) << status;

@@ -18,6 +18,8 @@
 namespace coppice::testing_support {
 
 bool can_fail_allocations() noexcept;
+inline constexpr const char* why_none_can_fail =
+    "this build's sanitizer has an operator new of its own, which cannot be made to fail";
 
 // Requests so far, refused ones included: of all threads, and of the calling one. A request of
 // another thread is counted for sure once that thread has been joined.

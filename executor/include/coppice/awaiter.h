@@ -182,7 +182,7 @@ class [[nodiscard]] perform_operation : public own_awaitable, operation_wait {
     worker_core& here = *current_worker;
     promise_base& task = awaiting.promise();
     const epoch seen = here.now();
-    if (!task.scope()->clear_at(seen) && task.scope()->cancelled_at(seen)) [[unlikely]] {
+    if (task.scope()->cancelled_at(seen)) [[unlikely]] {
       return here.stop_from_loop(task);
     }
     begin(task, here);

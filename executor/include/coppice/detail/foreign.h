@@ -192,7 +192,7 @@ class [[nodiscard]] bridge_await : public own_awaitable, bridge_wait {
     worker_core& here = *current_worker;
     promise_base& task = awaiting.promise();
     const epoch now = here.now();
-    if (!task.scope()->clear_at(now) && task.scope()->cancelled_at(now)) [[unlikely]] {
+    if (task.scope()->cancelled_at(now)) [[unlikely]] {
       return here.stop_from_loop(task);
     }
     auto& awaiter = awaiter_.make(static_cast<A&&>(from_));

@@ -34,8 +34,8 @@ class bridge_await;
 // One that is told how a coroutine ended, behind the destruction of its frame. Both return what runs next.
 class receiver {
  public:
-  virtual std::coroutine_handle<> completed(
-      worker_core& here) noexcept = 0;  // With a value or a failure.
+  // With a value or a failure.
+  virtual std::coroutine_handle<> completed(worker_core& here) noexcept = 0;
   virtual std::coroutine_handle<> stopped(worker_core& here) noexcept = 0;
 
  protected:

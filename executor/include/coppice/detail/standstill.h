@@ -16,6 +16,10 @@
 // fast that thread is. As it may also wait for something of its own (a latch), this lasts for
 // `patience` of real time at most; and since other threads may be about to wake a task up, nobody
 // is told of a deadlock before that either.
+//
+// Orderings
+//   ST1  What was expected from outside queues its job, then takes itself off the count; who finds the count at
+//        zero finds the job.
 #pragma once
 
 #include <coppice/clock.h>
@@ -126,7 +130,7 @@ class COPPICE_EXPORT standstill {
 
   // Something outside the executor has begun that will queue a job (by = 1), or has done so (-1).
   void expect_from_outside(std::int64_t by) noexcept {
-    outside_.fetch_add(by, std::memory_order_relaxed);
+    outside_.fetch_add(by, std::memory_order_release);  // ST1
   }
 
   // From now on time moves by itself.

@@ -45,7 +45,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     worker_core& here = *current_worker;
     promise_base& task = awaiting.promise();
     epoch seen = here.now();
-    if (!task.scope()->clear_at(seen) && task.scope()->cancelled_at(seen)) [[unlikely]] {
+    if (task.scope()->cancelled_at(seen)) [[unlikely]] {
       return here.stop_from_loop(task);
     }
     if (source_.ready()) {
