@@ -7,6 +7,7 @@
 #include <coppice/version.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -88,6 +89,8 @@ executor_state::~executor_state() {
   core->stop();
   team_.join();
   core->wait_for_posters();
+  root_.close(nullptr);
+  tasks_.close(nullptr);
 }
 
 void executor_state::require_same_process(const char* call) const {
@@ -99,101 +102,153 @@ void executor_state::require_same_process(const char* call) const {
   }
 }
 
-admission executor_state::admit(outcome_cell& task, bool main) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (closed_) {
+admission executor_state::admit(outcome_cell& task, bool main) {
+  const std::uint64_t before = live_.fetch_add(1, std::memory_order_relaxed);
+  if ((before & closed_bit) != 0) {
+    leave(false);
     return admission::closed;
   }
-  if (!main && count_ >= *resolved.effective.max_tasks) {
+  if (!main && before >= *resolved.effective.max_tasks) {
+    leave(false);
     return admission::exhausted;
   }
-  ++count_;
-  task.earlier = latest_;
-  task.later = nullptr;
-  if (latest_ != nullptr) {
-    latest_->later = &task;
+  try {
+    list(task);
+  } catch (...) {
+    leave(false);
+    throw;
   }
-  latest_ = &task;
-  ++counts_.spawned;
-  if (cancelling_) {
-    task.cancel(*cancelling_);
+  if (cancelling_.load(std::memory_order_seq_cst)) {  // L2
+    const std::lock_guard lock(mutex_);
+    if (cancelling_for_) {
+      task.cancel(*cancelling_for_);
+    }
   }
   return admission::admitted;
 }
 
+void executor_state::list(outcome_cell& task) {
+  worker_core* const here = this_worker();
+  const bool own = here != nullptr && &here->home == core.get();
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!own) {
+    lock.lock();
+  }
+  slot& taken = tasks_.take(own ? here : nullptr);
+  task.listed = {&taken, taken.arm_with(&task)};
+  const bool published = taken.publish(task.listed.generation);  // L2
+  assert(published);
+  static_cast<void>(published);
+}
+
 void executor_state::remove(outcome_cell& task, bool main) noexcept {
-  const std::lock_guard lock(mutex_);
-  --count_;
-  switch (task.status()) {
-    case task_status::completed:
-      ++counts_.completed;
-      break;
-    case task_status::failed:
-      ++counts_.failed;
-      break;
-    default:
-      ++counts_.cancelled;
+  static_cast<worker&>(*this_worker()).count_end(task.status());
+  unlist(task);
+  if (main) {
+    const std::lock_guard lock(mutex_);
+    task.left.store(true, std::memory_order_relaxed);
   }
-  (task.later != nullptr ? task.later->earlier : latest_) = task.earlier;
-  if (task.earlier != nullptr) {
-    task.earlier->later = task.later;
+  leave(main);
+}
+
+// One that somebody looks at is left to them, with a reference.
+void executor_state::unlist(outcome_cell& task) noexcept {
+  const ticket listed = task.listed;
+  if (!listed.at->claim_suspended(listed.generation)) {
+    task.add_reference();
+    if (listed.claim() != claim_result::won) {
+      return;
+    }
+    task.drop();
   }
-  task.later = &task;  // Tells wait_for_end().
-  if (main || count_ == 0) {
+  listed.at->release();
+}
+
+// `tell`: a thread waits for this one.
+void executor_state::leave(bool tell) noexcept {
+  const std::uint64_t before = live_.fetch_sub(1, std::memory_order_acq_rel);  // L1
+  if (tell || (before & ~closed_bit) == 1) {
+    const std::lock_guard lock(mutex_);
     ended_.notify_all();
   }
 }
 
-std::vector<task_ref> executor_state::live_tasks() const {
-  std::vector<task_ref> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.reserve(count_);
-    for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
-      each->add_reference();
-      tasks.push_back(handle_access::make(cell_ref(each)));
+template <class Visit>
+void executor_state::for_each_live(const Visit& visit) const {
+  for (slot_chunk* shard = tasks_.first(); shard != nullptr; shard = shard->next_shard()) {
+    for (slot_chunk* chunk = shard; chunk != nullptr; chunk = chunk->next()) {
+      for (slot& each : *chunk) {
+        if (const cell_ref task = listed_at(each); task.get() != nullptr) {
+          visit(*task.get());
+        }
+      }
     }
   }
+}
+
+// While the listing is retracted its task cannot be dropped for the last time.
+cell_ref executor_state::listed_at(slot& at) noexcept {
+  const slot::view seen = at.look();
+  if (seen.at != slot::state::suspended || !at.retract(seen.generation)) {
+    return {};
+  }
+  auto* const task = static_cast<outcome_cell*>(at.target());
+  task->add_reference();
+  if (!at.publish(seen.generation)) {
+    at.release();
+    task->drop();
+  }
+  return cell_ref(task);
+}
+
+std::vector<task_ref> executor_state::live_tasks() const {
+  std::vector<task_ref> tasks;
+  for_each_live([&tasks](outcome_cell& each) {
+    each.add_reference();
+    tasks.push_back(handle_access::make(cell_ref(&each)));
+  });
   std::sort(tasks.begin(), tasks.end(),
             [](const task_ref& a, const task_ref& b) { return a.id() < b.id(); });
   return tasks;
 }
 
 std::size_t executor_state::live_task_count() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return count_;
+  return live_.load(std::memory_order_acquire) & ~closed_bit;  // L1
 }
 
 void executor_state::close() noexcept {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
+  live_.fetch_or(closed_bit, std::memory_order_relaxed);
 }
 
-// The list is under the lock, and so each task is there; asking it to stop takes that task's lock alone, under
-// which nobody takes this one.
 void executor_state::cancel_all(const cancel_reason& reason) noexcept {
-  const std::lock_guard lock(mutex_);
-  for (outcome_cell* each = latest_; each != nullptr; each = each->earlier) {
-    each->cancel(reason);
-  }
+  for_each_live([&reason](outcome_cell& each) { each.cancel(reason); });
 }
 
 void executor_state::cancel_from_now(const cancel_reason& reason) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    cancelling_ = reason;
+    cancelling_for_ = reason;
   }
+  cancelling_.store(true, std::memory_order_seq_cst);  // L2
   cancel_all(reason);
 }
 
 void executor_state::cancel_no_more() noexcept {
+  cancelling_.store(false, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
-  cancelling_.reset();
+  cancelling_for_.reset();
 }
 
 task_counts executor_state::counts() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return counts_;
+  task_counts sum{.spawned = live_task_count()};
+  for (const auto& each : core->workers) {
+    const worker_counters& ends = each->counters();
+    sum.completed += ends.completed.load(std::memory_order_relaxed);
+    sum.failed += ends.failed.load(std::memory_order_relaxed);
+    sum.cancelled += ends.cancelled.load(std::memory_order_relaxed);
+  }
+  sum.spawned += sum.completed + sum.failed + sum.cancelled;
+  return sum;
 }
 
 bool executor_state::wait_until_idle(duration limit) const {
@@ -201,7 +256,7 @@ bool executor_state::wait_until_idle(duration limit) const {
     return wait_at_standstills([this] { return live_task_count() == 0; }, limit, false);
   }
   std::unique_lock lock(mutex_);
-  const auto idle = [this] { return count_ == 0; };
+  const auto idle = [this] { return live_task_count() == 0; };
   const time_point until = time_after(clock::now(), limit);
   if (until == time_point::max()) {
     ended_.wait(lock, idle);
@@ -213,7 +268,7 @@ bool executor_state::wait_until_idle(duration limit) const {
 void executor_state::wait_for_end(const task_ref& main) const {
   // The task leaves the list when its last callback has run; its status comes earlier.
   const outcome_cell& cell = handle_access::cell(main, "block_on");
-  const auto ended = [&cell] { return cell.later == &cell; };
+  const auto ended = [&cell] { return cell.left.load(std::memory_order_relaxed); };
   if (core->still == nullptr) {
     std::unique_lock lock(mutex_);
     ended_.wait(lock, ended);

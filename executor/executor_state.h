@@ -1,4 +1,9 @@
 // The inside of an executor: its threads, its settings, and the list of its tasks.
+//
+// Orderings
+//   L1  A task leaves by releasing what it did, who finds the count at zero acquires it.
+//   L2  A new task is listed, then looks whether all are being cancelled; who cancels all says so, then goes
+//       through the list: the task is told by one of the two.
 #pragma once
 
 #include "executor/executor_core.h"
@@ -6,8 +11,10 @@
 #include "executor/thread_team.h"
 #include "executor/time_source.h"
 
+#include <coppice/detail/cancel_node.h>
 #include <coppice/detail/executor_state.h>
 #include <coppice/detail/outcome_cell.h>
+#include <coppice/detail/slot_set.h>
 #include <coppice/executor.h>
 #include <coppice/report.h>
 #include <coppice/task_handle.h>
@@ -32,7 +39,7 @@ class executor_state {
   void require_same_process(const char* call) const;
   bool forked() const noexcept;
 
-  admission admit(outcome_cell& task, bool main) noexcept;
+  admission admit(outcome_cell& task, bool main);
   void remove(outcome_cell& task, bool main) noexcept;
   std::vector<task_ref> live_tasks() const;
   std::size_t live_task_count() const noexcept;
@@ -58,7 +65,8 @@ class executor_state {
    public:
     list_keeper(executor_state& state, bool main) noexcept : state_(state), main_(main) {}
 
-    admission admit(outcome_cell& task) noexcept override { return state_.admit(task, main_); }
+    admission admit(outcome_cell& task) override { return state_.admit(task, main_); }
+    cancel_node* node() noexcept override { return &state_.root_; }
     void ended(outcome_cell& task, bool taken) noexcept override;
     void report(const error_report& report) noexcept override { state_.report(report); }
     executor_core& home() const noexcept override { return *state_.core; }
@@ -78,14 +86,25 @@ class executor_state {
   bool wait_at_standstills(const Condition& condition, duration limit, bool at_once) const;
   std::string deadlock_text() const;
 
+  static constexpr std::uint64_t closed_bit = std::uint64_t{1} << 63;
+
+  void list(outcome_cell& task);
+  static void unlist(outcome_cell& task) noexcept;
+  static cell_ref listed_at(slot& at) noexcept;
+  void leave(bool tell) noexcept;
+  template <class Visit>
+  void for_each_live(const Visit& visit) const;
+
+  class root_node final : public branch_node {};
+
   const std::uint64_t process_;  // Changes in the child of a fork().
+  root_node root_;
+  slot_set tasks_;  // A slot for each live task, published for as long as it is listed.
+  atomic<std::uint64_t> live_{0};   // Live tasks, and whether no more are taken in. Anybody.
+  atomic<bool> cancelling_{false};  // Tasks yet to come are cancelled at once. Who shuts down.
   mutable std::mutex mutex_;
-  mutable std::condition_variable ended_;  // The last task, or one that a thread waits for.
-  outcome_cell* latest_ = nullptr;         // Under the lock, as all that follow.
-  std::size_t count_ = 0;
-  task_counts counts_;
-  bool closed_ = false;
-  std::optional<cancel_reason> cancelling_;       // For tasks yet to come.
+  mutable std::condition_variable ended_;         // The last task, or one that a thread waits for.
+  std::optional<cancel_reason> cancelling_for_;   // Under the lock.
   std::shared_ptr<const error_handler> handler_;  // Null: the default.
   thread_team team_;                              // Last: the threads use all the others.
 };

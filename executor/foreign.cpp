@@ -15,20 +15,13 @@ namespace {
 // Stands in for a scope where there is none.
 class no_scope_node final : public cancel_node {
  public:
-  void enroll(suspension& waiting, worker_core& here) override { waiting.at = &here.take_slot(); }
-  void withdraw(suspension& over, worker_core& here) noexcept override {
-    slot& done = *std::exchange(over.at, nullptr);
-    done.release();
-    here.give_slot(done);
+  slot& enroll(worker_core& here, const char*) override { return here.take_slot(); }
+  void withdraw(slot& over, worker_core& here) noexcept override {
+    over.release();
+    here.give_slot(over);
   }
-  cancel_reason reason() const noexcept override { return reason_access::none(); }
-  outcome_cell* task() const noexcept override { return nullptr; }
-
- private:
-  bool poll(epoch now) noexcept override {
-    remember(now, false);
-    return false;
-  }
+  slot& entry(worker_core& here) override { return here.take_slot(); }
+  void leave_entry(slot& entry, worker_core& here) noexcept override { withdraw(entry, here); }
 };
 
 // The frame lies in what it refers to.
@@ -46,8 +39,8 @@ bridge make_bridge(bridge_wait& to) {
 void bridge_wait::begin(promise_base& task, worker_core& here) {
   run = &bridge_wait::go_on;
   task_ = &task;
-  suspension::begin(*this, here.home, here.label_of_wait("another library's awaitable"), nullptr);
-  task.scope()->enroll(*this, here);
+  suspension::begin(*this, nullptr, here.home, nullptr);
+  at = &task.scope()->enroll(here, here.label_of_wait("another library's awaitable"));
   static_cast<void>(at->arm(*this));
   here.home.begin_outside();
 }
@@ -55,7 +48,7 @@ void bridge_wait::begin(promise_base& task, worker_core& here) {
 void bridge_wait::withdraw() noexcept {
   if (at != nullptr) {
     worker_core& here = *this_worker();
-    task_->scope()->withdraw(*this, here);
+    task_->scope()->withdraw(*std::exchange(at, nullptr), here);
     here.home.end_outside();
   }
 }

@@ -21,6 +21,17 @@ void report_suppressed(std::exception_ptr error, worker_core& here) noexcept {
 
 }  // namespace
 
+void fork_node::stop_children(worker_core& here) noexcept {
+  if (state_.request()) {
+    here.home.bump_epoch();
+    walk_below(here);
+  }
+}
+
+const reason_block* fork_node::own_reason() const noexcept {
+  return reason_block::immortal(cancel_kind::sibling_failed);
+}
+
 void fork_base::start_stolen(job& self, worker_core& here) noexcept {
   auto& fork = static_cast<fork_base&>(self);
   promise_base& child = *fork.upcoming_;
@@ -36,12 +47,38 @@ std::coroutine_handle<> fork_base::arrive(worker_core& here, std::uint32_t chain
   return finish(here, before);
 }
 
-void fork_base::child_failed(failure_slot& failure) noexcept {
+// What has not begun need not begin.
+std::coroutine_handle<> fork_base::start_no_more(worker_core& here, std::uint32_t chain) noexcept {
+  --chain;
+  while (promise_base* const child = upcoming_) {
+    upcoming_ = static_cast<promise_base*>(child->next);
+    child->handle().destroy();
+    ++chain;
+  }
+  if (chain == total_) {
+    return finish(here, word_.load(std::memory_order_relaxed));
+  }
+  return arrive(here, chain);
+}
+
+// Called in the frame of the child that fails: those who are stopped by it cannot end the fork, for this child has
+// not arrived.
+bool fork_base::mark_failed(cancel_node* scope) noexcept {
+  if ((word_.fetch_or(failed_bit, std::memory_order_relaxed) & failed_bit) != 0) {
+    return false;
+  }
+  if (opens_ != 0) {
+    static_cast<fork_node*>(scope)->stop_children(*this_worker());
+  }
+  return true;
+}
+
+void fork_base::child_failed(failure_slot& failure, cancel_node* scope) noexcept {
   failure_slot* newest = failures_.load(std::memory_order_relaxed);
   do {
     failure.earlier(newest);
   } while (!failures_.compare_exchange_weak(newest, &failure, std::memory_order_relaxed));
-  mark_failed();
+  mark_failed(scope);
 }
 
 std::coroutine_handle<> fork_base::child_stopped(worker_core& here, std::uint32_t chain) noexcept {
@@ -52,8 +89,8 @@ std::coroutine_handle<> fork_base::child_stopped(worker_core& here, std::uint32_
 // A failure is delivered, a stop goes on: the parent has no value to go on with.
 std::coroutine_handle<> fork_base::finish_stopped(worker_core& here, std::uint64_t word) noexcept {
   if ((word & failed_bit) != 0) {
-    here.scope = parent_->scope();
-    return parent_->handle();
+    here.post(parent_->as_job());
+    return std::noop_coroutine();
   }
   return here.stop_from_loop(*parent_);
 }
@@ -68,8 +105,9 @@ void fork_base::throw_first_failure() {
   std::rethrow_exception(each->take_failure());
 }
 
-void fork_each_base::child_failed(std::exception_ptr error, worker_core& here) noexcept {
-  if (mark_failed()) {
+void fork_each_base::child_failed(std::exception_ptr error, cancel_node* scope,
+                                  worker_core& here) noexcept {
+  if (mark_failed(scope)) {
     failure_ = std::move(error);
   } else {
     report_suppressed(std::move(error), here);

@@ -58,7 +58,7 @@ class outcome_cell::time_limit final : public suspension, job {
   // The pending timer holds a reference to the task. Throws std::bad_alloc.
   void start(worker_core& here) {
     at = &here.take_slot();
-    begin(*this, here.home, "time limit", nullptr);
+    begin(*this, nullptr, here.home, nullptr);
     const std::uint64_t generation = at->arm(*this);
     const bool published = at->publish(generation);
     assert(published);
@@ -111,7 +111,7 @@ outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, ta
       guaranteed_(options.start == start_mode::guaranteed),
       home_id_(keeper.home().id),
       keeper_(keeper),
-      node_(*this) {
+      node_(*this, keeper.node()) {
   run = &outcome_cell::start_job;
   if (!options.name.empty()) {
     label_ = std::make_unique<label>(label{std::string(options.name), nullptr});
@@ -282,6 +282,7 @@ void outcome_cell::finish(task_status end, worker_core& here) noexcept {
   for (const std::function<void()>& call : calls) {
     run_done_call(call);
   }
+  node_.close(here);
   keeper_.ended(*this, taken);
   drop();
 }

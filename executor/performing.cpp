@@ -87,8 +87,8 @@ void completion_state::drop() noexcept {
 void operation_wait::begin(promise_base& task, worker_core& here) {
   run = &operation_wait::go_on;
   task_ = &task;
-  suspension::begin(*this, here.home, here.label_of_wait("operation"), &operation_wait::stop);
-  task.scope()->enroll(*this, here);
+  suspension::begin(*this, task.scope(), here.home, &operation_wait::stop);
+  at = &task.scope()->enroll(here, here.label_of_wait("operation"));
   generation_ = at->arm(*this);
   here.home.begin_outside();
 }
@@ -102,10 +102,10 @@ void operation_wait::give_up() noexcept {
 
 std::coroutine_handle<> operation_wait::suspend(worker_core& here, epoch seen) noexcept {
   if (here.wait_label != nullptr) {
-    rename(here.label_of_wait(nullptr));  // start() has described it.
+    task_->scope()->describe(here.label_of_wait(nullptr));  // start() has described it.
   }
   promise_base& task = *task_;
-  switch (publish(*task.scope(), here, *at, generation_, seen)) {
+  switch (publish(here, *at, generation_, seen)) {
     case end_of_suspending::asleep:
       return std::noop_coroutine();
     case end_of_suspending::over:
@@ -144,7 +144,7 @@ void operation_wait::go_on(job& self, worker_core& here) noexcept {
 void operation_wait::withdraw() noexcept {
   if (at != nullptr) {
     worker_core& here = *this_worker();
-    task_->scope()->withdraw(*this, here);
+    task_->scope()->withdraw(*std::exchange(at, nullptr), here);
     here.home.end_outside();
   }
 }

@@ -1,7 +1,8 @@
-// Slots that no worker keeps: memory that is only ever used as slots, handed from worker to worker.
+// Slots and chunks of them that no worker keeps: memory only ever used as such, handed from worker to worker.
 #pragma once
 
 #include <coppice/detail/slot.h>
+#include <coppice/detail/slot_set.h>
 
 namespace coppice::inline v0::detail {
 
@@ -14,6 +15,14 @@ class slot_reserve {
 
   // Takes a list of empty slots.
   static void give_back(slot* first) noexcept;
+};
+
+// The same for the chunks of slot_set.
+class chunk_reserve {
+ public:
+  // Throws std::bad_alloc.
+  static slot_chunk& take(slot_chunk::kind size);
+  static void give_back(slot_chunk& empty) noexcept;
 };
 
 }  // namespace coppice::inline v0::detail

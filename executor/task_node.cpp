@@ -5,11 +5,13 @@
 
 #include <coppice/detail/outcome_cell.h>
 
+#include <new>
 #include <utility>
 
 namespace coppice::inline v0::detail {
 
-task_node::task_node(outcome_cell& task) noexcept : task_(task) {
+task_node::task_node(outcome_cell& task, cancel_node* parent) noexcept
+    : strand_node(parent), task_(task) {
   run = &task_node::deliver;
 }
 
@@ -23,7 +25,7 @@ void task_node::cancel(const cancel_reason& reason, executor_core& home) noexcep
   if (!reason_.offer(reason_access::release(reason))) {
     return;
   }
-  requested_.store(true, std::memory_order_seq_cst);                        // N1 N2
+  state_.request();
   if (token_block* const token = token_.load(std::memory_order_seq_cst)) {  // N2
     token->request(reason_access::release(reason));
   }
@@ -34,58 +36,23 @@ void task_node::cancel(const cancel_reason& reason, executor_core& home) noexcep
 }
 
 cancel_token task_node::token() {
-  const std::lock_guard lock(mutex_);
-  token_block* token = token_.load(std::memory_order_relaxed);
+  token_block* token = token_.load(std::memory_order_acquire);  // N2
   if (token == nullptr) {
-    token = token_block::make();
-    if (token == nullptr) {
+    token_block* const fresh = token_block::make();
+    if (fresh == nullptr) {
       throw std::bad_alloc();
     }
-    token_.store(token, std::memory_order_seq_cst);    // N2
-    if (requested_.load(std::memory_order_seq_cst)) {  // N1 N2
-      token->mark(reason_access::release(reason()));
+    if (token_.compare_exchange_strong(token, fresh, std::memory_order_seq_cst,  // N2
+                                       std::memory_order_acquire)) {             // N2
+      token = fresh;
+      if (requested()) {
+        token->mark(reason_access::release(reason()));
+      }
+    } else {
+      fresh->drop();
     }
   }
   return token_access::share(token);
-}
-
-const char* task_node::waiting_for() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return waiting_ != nullptr ? waiting_->what() : nullptr;
-}
-
-void task_node::enroll(suspension& waiting, worker_core& here) {
-  waiting.at = &here.take_slot();
-  const std::lock_guard lock(mutex_);
-  waiting.earlier = waiting_;
-  waiting.later = nullptr;
-  if (waiting_ != nullptr) {
-    waiting_->later = &waiting;
-  }
-  waiting_ = &waiting;
-}
-
-void task_node::withdraw(suspension& over, worker_core& here) noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    (over.later != nullptr ? over.later->earlier : waiting_) = over.earlier;
-    if (over.earlier != nullptr) {
-      over.earlier->later = over.later;
-    }
-  }
-  slot& done = *std::exchange(over.at, nullptr);
-  done.release();
-  here.give_slot(done);
-}
-
-cancel_reason task_node::reason() const noexcept {
-  return reason_access::share(reason_.get());
-}
-
-bool task_node::poll(epoch now) noexcept {
-  const bool cancelled = requested();
-  remember(now, cancelled);
-  return cancelled;
 }
 
 void task_node::deliver(job& self, worker_core& here) noexcept {
@@ -93,27 +60,8 @@ void task_node::deliver(job& self, worker_core& here) noexcept {
   if (token_block* const token = node.token_.load(std::memory_order_acquire)) {  // N2
     token->mark(reason_access::release(node.reason()));
   }
-  here.scope = &node;  // For what the destructors in the frames ask.
-  suspension* won = node.claim_all();
-  while (won != nullptr) {
-    suspension& each = *std::exchange(won, won->next_won);
-    each.stop(here).resume();
-    here.settle();
-  }
+  node.walk_below(here);
   node.task_.drop();
-}
-
-// The lock keeps those that wait from going away while they are looked at; the slot says who may be stopped.
-suspension* task_node::claim_all() noexcept {
-  const std::lock_guard lock(mutex_);
-  suspension* won = nullptr;
-  for (suspension* each = waiting_; each != nullptr; each = each->earlier) {
-    if (each->at->claim_suspended()) {
-      each->next_won = won;
-      won = each;
-    }
-  }
-  return won;
 }
 
 }  // namespace coppice::inline v0::detail

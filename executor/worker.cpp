@@ -60,6 +60,12 @@ worker::worker(executor_core& owner, std::size_t index)
 
 worker::~worker() {
   slot_reserve::give_back(std::exchange(free_slots_, nullptr));
+  for (chunk_list& kept : free_chunks_) {
+    while (slot_chunk* const chunk = kept.first) {
+      kept.first = chunk->next_free();
+      chunk_reserve::give_back(*chunk);
+    }
+  }
 }
 
 void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
@@ -88,6 +94,19 @@ void worker::run_job(job& found) noexcept {
 
 void worker::count_forced_yield() noexcept {
   count(counters_.forced_yields);
+}
+
+void worker::count_end(task_status status) noexcept {
+  switch (status) {
+    case task_status::completed:
+      count(counters_.completed);
+      break;
+    case task_status::failed:
+      count(counters_.failed);
+      break;
+    default:
+      count(counters_.cancelled);
+  }
 }
 
 // Own work first, newest first; but now and then something from outside, so that nobody waits for ever.

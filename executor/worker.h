@@ -8,6 +8,7 @@
 #include "executor/timers.h"
 
 #include <coppice/detail/worker_core.h>
+#include <coppice/report.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,9 @@ struct worker_counters {
   atomic<std::uint64_t> parks{0};
   atomic<std::uint64_t> forced_yields{0};
   atomic<std::uint64_t> looks{0};
+  atomic<std::uint64_t> completed{0};  // Spawned tasks that have ended here, and how.
+  atomic<std::uint64_t> failed{0};
+  atomic<std::uint64_t> cancelled{0};
 };
 
 class worker final : public worker_core {
@@ -52,6 +56,7 @@ class worker final : public worker_core {
   std::size_t open_timers() const noexcept;
 
   void count_forced_yield() noexcept;
+  void count_end(task_status status) noexcept;
   const worker_counters& counters() const noexcept { return counters_; }
 
  private:

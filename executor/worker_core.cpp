@@ -89,8 +89,30 @@ slot& worker_core::take_slot() {
     free_slots_ = slot_reserve::take();
   }
   slot& taken = *free_slots_;
-  free_slots_ = taken.link();
+  free_slots_ = taken.next_free();
   return taken;
+}
+
+slot_chunk& worker_core::take_chunk(slot_chunk::kind size) {
+  chunk_list& kept = free_chunks_[static_cast<std::size_t>(size)];
+  if (kept.first == nullptr) {
+    return chunk_reserve::take(size);
+  }
+  slot_chunk& taken = *kept.first;
+  kept.first = taken.next_free();
+  --kept.count;
+  return taken;
+}
+
+void worker_core::give_chunk(slot_chunk& empty) noexcept {
+  chunk_list& kept = free_chunks_[static_cast<std::size_t>(empty.size())];
+  if (kept.count == kept_chunks) {
+    chunk_reserve::give_back(empty);
+    return;
+  }
+  empty.next_free(kept.first);
+  kept.first = &empty;
+  ++kept.count;
 }
 
 std::coroutine_handle<> worker_core::go_on(promise_base& task) noexcept {

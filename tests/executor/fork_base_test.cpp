@@ -285,7 +285,7 @@ TEST_P(ForkBase, AStoppedChildStopsTheParentWhenAllHaveEnded) {
       ~parent_end() { seen = count; }
     } const at_end{gone, gone_before_parent};
     std::vector<int> results(events.size());
-    co_await fork_join_n(events.size(), child, results.begin());
+    co_await fork_join_n<parent_scope>(events.size(), child, results.begin());
     ADD_FAILURE() << "went on";
   };
   stub_task<> under(on_, node_, body());
@@ -306,7 +306,7 @@ TEST_P(ForkBase, AFailureBeatsAStop) {
   const auto body = [&]() -> task<int> {
     std::vector<int> results(2);
     try {
-      co_await fork_join_n(2, child, results.begin());
+      co_await fork_join_n<parent_scope>(2, child, results.begin());
     } catch (int thrown) {
       co_return thrown;
     }

@@ -40,18 +40,10 @@ struct throwing_move {
 task<int> give(int value) {
   co_return value;
 }
-task<int> fail(int code) {
-  throw code;
-  co_return 0;
-}
 task<int> give_late(int value) {
   co_await yield();
   co_await sleep_for(std::chrono::microseconds(50));
   co_return value;
-}
-task<int> fail_late(int code) {
-  co_await yield();
-  throw code;
 }
 task<std::string> text(std::string value) {
   co_return value;
@@ -131,14 +123,20 @@ TEST_P(ForkJoin, AResultThatCannotBeMovedIsAFailureOfTheAwait) {
   EXPECT_TRUE(on_.block_on(body));
 }
 
-TEST_P(ForkJoin, ThrowsTheFailureOfAnyChildWhenAllHaveEnded) {
+TEST_P(ForkJoin, ThrowsTheFailureOfAnyChildWhenAllThatHaveBegunHaveEnded) {
+  struct leaving {
+    std::atomic<int>& count;
+    ~leaving() { ++count; }
+  };
   for (int position = 0; position != 4; ++position) {
+    std::atomic<int> begun{0};
     std::atomic<int> ended{0};
-    const auto child = [&ended, position](int i) -> task<int> {
+    const auto child = [&begun, &ended, position](int i) -> task<int> {
+      const leaving at_end{ended};
+      ++begun;
       if (i % 2 == 1) {
         co_await yield();
       }
-      ++ended;
       if (i == position) {
         throw i;
       }
@@ -153,33 +151,43 @@ TEST_P(ForkJoin, ThrowsTheFailureOfAnyChildWhenAllHaveEnded) {
       co_return -1;
     };
     EXPECT_EQ(on_.block_on(body), position);
-    EXPECT_EQ(ended, 4);
+    EXPECT_EQ(ended, begun);
   }
 }
 
 TEST_P(ForkJoin, ReportsTheFailuresThatCameTooLate) {
   std::mutex mutex;
-  std::vector<int> reported;
+  std::vector<int> failed;
+  std::vector<int> told;
   on_.set_error_handler([&](const error_report& report) {
     EXPECT_EQ(report.origin, error_origin::suppressed);
     const std::lock_guard lock(mutex);
     try {
       std::rethrow_exception(report.entry.error());
     } catch (int code) {
-      reported.push_back(code);
+      told.push_back(code);
     }
   });
-  const auto body = []() -> task<int> {
+  const auto failing = [&](int code) -> task<int> {
+    {
+      const std::lock_guard lock(mutex);
+      failed.push_back(code);
+    }
+    throw code;
+    co_return 0;
+  };
+  const auto body = [&]() -> task<int> {
     try {
-      co_await fork_join(fail(1), text("x"), fail_late(2), fail(3));
+      co_await fork_join(failing(1), text("x"), failing(2), failing(3));
     } catch (int thrown) {
       co_return thrown;
     }
     co_return 0;
   };
-  reported.push_back(on_.block_on(body));
-  std::sort(reported.begin(), reported.end());
-  EXPECT_EQ(reported, (std::vector{1, 2, 3}));
+  told.push_back(on_.block_on(body));
+  std::sort(failed.begin(), failed.end());
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, failed);
 }
 
 TEST_P(ForkJoin, MayStandInsideAnother) {
@@ -260,7 +268,8 @@ TEST_P(ForkJoin, AStoppedChildStopsTheParentWhenAllHaveEnded) {
   bool went_on = false;
   const auto body = [&]() -> task<> {
     const parent_end at_end{gone, gone_before_parent};
-    co_await fork_join(child(events[0]), child(events[1]), child(events[2]), text("done"));
+    co_await fork_join<parent_scope>(child(events[0]), child(events[1]), child(events[2]),
+                                     text("done"));
     went_on = true;
   };
   stub_task<> under(on_, node_, body());
@@ -273,9 +282,15 @@ TEST_P(ForkJoin, AStoppedChildStopsTheParentWhenAllHaveEnded) {
 
 TEST_P(ForkJoin, AFailureBeatsAStop) {
   stub_event event;
+  std::latch failed(1);
+  const auto failing = [&]() -> task<int> {
+    failed.count_down();
+    throw 7;
+    co_return 0;
+  };
   const auto body = [&]() -> task<int> {
     try {
-      co_await fork_join(wait_for(event), fail(7), text("x"));
+      co_await fork_join<parent_scope>(wait_for(event), failing(), text("x"));
     } catch (int thrown) {
       co_return thrown;
     }
@@ -283,6 +298,7 @@ TEST_P(ForkJoin, AFailureBeatsAStop) {
   };
   stub_task<int> under(on_, node_, body());
   node_.await_enrolled(1);
+  failed.wait();
   node_.cancel();
   EXPECT_EQ(under.get(), 7);
 }
@@ -293,8 +309,8 @@ TEST_P(ForkJoin, AStopGoesThroughForksInForks) {
       if (n == 0) {
         co_return co_await events[which].wait();
       }
-      auto [a, b] =
-          co_await fork_join(tree(n - 1, events, 2 * which), tree(n - 1, events, 2 * which + 1));
+      auto [a, b] = co_await fork_join<parent_scope>(tree(n - 1, events, 2 * which),
+                                                     tree(n - 1, events, 2 * which + 1));
       co_return a + b;
     }
   };

@@ -21,14 +21,14 @@ class counted_wait : public suspension, job {
  public:
   explicit counted_wait(executor& on) : on_(on) {
     run = [](job& self, worker_core&) noexcept { ++static_cast<counted_wait&>(self).resumed_; };
-    begin(*this, *on.state().core, "counted", nullptr);
+    begin(*this, nullptr, *on.state().core, nullptr);
     at = &slot_;
     generation_ = slot_.arm(*this);
   }
 
   ticket wait() const { return {at, generation_}; }
   void fall_asleep() { EXPECT_TRUE(slot_.publish(generation_)); }
-  bool claim_for_cancel() { return slot_.claim_suspended(); }
+  bool claim_for_cancel() { return slot_.claim_suspended(generation_); }
 
   // What has been posted so far has run: the one worker sees to wakes before it takes what was spawned
   // after it last looked for them.

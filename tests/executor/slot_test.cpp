@@ -1,4 +1,5 @@
 #include <coppice/detail/slot.h>
+#include <coppice/detail/slot_set.h>
 #include <coppice/detail/suspension.h>
 #include <gtest/gtest.h>
 
@@ -14,6 +15,12 @@ using testing_support::race;
 using testing_support::rounds;
 
 struct waiting : suspension {};
+
+// As one who comes by and knows no ticket.
+bool claim_if_suspended(slot& at) {
+  const slot::view seen = at.look();
+  return seen.at == slot::state::suspended && at.claim_suspended(seen.generation);
+}
 
 class Slot : public testing::Test {
  protected:
@@ -31,7 +38,7 @@ class Slot : public testing::Test {
 TEST_F(Slot, NobodyCanClaimAnEmptyOne) {
   EXPECT_FALSE(slot_.open(0));
   EXPECT_EQ(slot_.claim(0), claim_result::lost);
-  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_FALSE(claim_if_suspended(slot_));
 }
 
 TEST_F(Slot, AnEventWhileArmingIsTheSuspendersOwn) {
@@ -63,17 +70,17 @@ TEST_F(Slot, OneOfTwoEventsWins) {
 
 TEST_F(Slot, ACancelWinsOverThoseThatAreSuspendedOnly) {
   const std::uint64_t generation = arm();
-  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_FALSE(claim_if_suspended(slot_));
   EXPECT_TRUE(slot_.publish(generation));
-  EXPECT_TRUE(slot_.claim_suspended());
-  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_TRUE(claim_if_suspended(slot_));
+  EXPECT_FALSE(claim_if_suspended(slot_));
   EXPECT_EQ(slot_.claim(generation), claim_result::lost);
 }
 
 TEST_F(Slot, APublicationCanBeTakenBackUntilItIsClaimed) {
   const std::uint64_t generation = suspend();
   EXPECT_TRUE(slot_.retract(generation));
-  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_FALSE(claim_if_suspended(slot_));
   EXPECT_TRUE(slot_.publish(generation));
   EXPECT_EQ(slot_.claim(generation), claim_result::won);
   EXPECT_FALSE(slot_.retract(generation));
@@ -91,7 +98,7 @@ TEST_F(Slot, WhoGivesUpLeavesNothingToClaim) {
   EXPECT_TRUE(slot_.give_up(generation));
   EXPECT_FALSE(slot_.open(generation));
   EXPECT_EQ(slot_.claim(generation), claim_result::lost);
-  EXPECT_FALSE(slot_.claim_suspended());
+  EXPECT_FALSE(claim_if_suspended(slot_));
   EXPECT_FALSE(slot_.publish(generation));
 }
 
@@ -109,7 +116,7 @@ TEST_F(Slot, AnOldTicketIsVoidForEver) {
     EXPECT_TRUE(slot_.publish(generation));
     EXPECT_FALSE(old.open());
     EXPECT_EQ(old.claim(), claim_result::lost);
-    EXPECT_TRUE(slot_.claim_suspended());
+    EXPECT_TRUE(claim_if_suspended(slot_));
     slot_.release();
   }
 }
@@ -125,7 +132,7 @@ TEST_F(Slot, EachEndOfAWaitBeginsANewGeneration) {
       },
       [](slot& at, std::uint64_t g) {
         EXPECT_TRUE(at.publish(g));
-        EXPECT_TRUE(at.claim_suspended());
+        EXPECT_TRUE(claim_if_suspended(at));
       },
       [](slot&, std::uint64_t) {},  // The operation threw while it was arming.
   };
@@ -138,13 +145,58 @@ TEST_F(Slot, EachEndOfAWaitBeginsANewGeneration) {
   }
 }
 
-TEST_F(Slot, IsALinkWhileItIsEmpty) {
+TEST_F(Slot, RemembersAnotherWhileItIsEmpty) {
   slot other;
-  slot_.link(&other);
-  EXPECT_EQ(slot_.link(), &other);
+  slot_.next_free(&other);
+  EXPECT_EQ(slot_.next_free(), &other);
   const std::uint64_t generation = suspend();
   EXPECT_EQ(&slot_.waiter(), &waiter_);
   EXPECT_EQ(slot_.claim(generation), claim_result::won);
+}
+
+TEST_F(Slot, OfWhoHoldsItIsNobodyElses) {
+  EXPECT_TRUE(slot_.hold_if_empty());
+  EXPECT_FALSE(slot_.hold_if_empty());
+  static_cast<void>(arm());
+  EXPECT_FALSE(slot_.hold_if_empty());
+  slot_.rest();
+  EXPECT_FALSE(slot_.hold_if_empty());
+  slot_.release();
+  EXPECT_TRUE(slot_.hold_if_empty());
+}
+
+TEST_F(Slot, IsHeldFromOneWaitToTheNext) {
+  std::set<std::uint64_t> generations;
+  for (int i = 0; i != 100; ++i) {
+    const std::uint64_t generation = suspend();
+    EXPECT_TRUE(generations.insert(generation).second);
+    EXPECT_EQ(slot_.claim(generation), claim_result::won);
+    slot_.rest();
+    EXPECT_EQ(slot_.claim(generation), claim_result::lost);
+  }
+}
+
+TEST_F(Slot, LeadsSomewhereAsLongAsItIsALink) {
+  slot_chunk below(slot_chunk::kind::small);
+  ASSERT_TRUE(slot_.hold_if_empty());
+  slot_.link(below);
+  const slot::view seen = slot_.look();
+  EXPECT_EQ(seen.at, slot::state::link);
+  EXPECT_EQ(slot_.linked(seen), &below);
+  EXPECT_FALSE(claim_if_suspended(slot_));
+  slot_.unlink();
+  EXPECT_EQ(slot_.linked(seen), nullptr);
+  EXPECT_EQ(slot_.look().at, slot::state::held);
+  slot_.link(below);
+  EXPECT_EQ(slot_.linked(seen), nullptr) << "another link, though to the same place";
+}
+
+TEST_F(Slot, WhoClaimsWithoutWaitingLosesAgainstALook) {
+  const std::uint64_t generation = suspend();
+  EXPECT_TRUE(slot_.retract(generation));
+  EXPECT_FALSE(slot_.claim_suspended(generation));
+  EXPECT_TRUE(slot_.publish(generation));
+  EXPECT_TRUE(slot_.claim_suspended(generation));
 }
 
 TEST_F(Slot, ATicketOfNoSlotIsFalse) {
@@ -198,7 +250,7 @@ class SlotRaces : public testing::Test {
   }
 
   void cancel() {
-    cancelled_ = slot_.claim_suspended();
+    cancelled_ = claim_if_suspended(slot_);
     if (cancelled_) {
       EXPECT_EQ(suspender_payload_, 1);  // S4.
     }

@@ -14,7 +14,7 @@ namespace {
 
 std::vector<slot*> members_of(slot* first) {
   std::vector<slot*> members;
-  for (; first != nullptr; first = first->link()) {
+  for (; first != nullptr; first = first->next_free()) {
     members.push_back(first);
   }
   return members;
@@ -26,7 +26,7 @@ TEST(Slots, ComeInALinkedListOfEmptyOnes) {
   EXPECT_GT(members.size(), 1u);
   EXPECT_EQ(std::set(members.begin(), members.end()).size(), members.size());
   for (slot* each : members) {
-    EXPECT_FALSE(each->claim_suspended());
+    EXPECT_EQ(each->look().at, slot::state::empty);
   }
   slot_reserve::give_back(first);
 }
@@ -50,12 +50,12 @@ TEST(Slots, KeepTheirGenerationFromOneOwnerToTheNext) {
   slot* first = slot_reserve::take();
   const ticket old{first, first->arm(waiter)};
   first->release();
-  first->link(nullptr);
+  first->next_free(nullptr);
   slot_reserve::give_back(first);
   slot* again = slot_reserve::take();
   while (again != old.at) {
     ASSERT_NE(again, nullptr);
-    again = again->link();
+    again = again->next_free();
   }
   EXPECT_NE(again->arm(waiter), old.generation);
   EXPECT_EQ(old.claim(), claim_result::lost);
@@ -113,6 +113,46 @@ TEST(Slots, WithoutMemoryAreRefusedAndCanBeAskedForAgain) {
   }
   for (slot* each : all) {
     slot_reserve::give_back(each);
+  }
+}
+
+TEST(Chunks, HaveTheSizeTheyWereAskedFor) {
+  for (const slot_chunk::kind size :
+       {slot_chunk::kind::small, slot_chunk::kind::middle, slot_chunk::kind::large}) {
+    slot_chunk& chunk = chunk_reserve::take(size);
+    EXPECT_EQ(chunk.size(), size);
+    EXPECT_EQ(reinterpret_cast<std::byte*>(chunk.end()) - reinterpret_cast<std::byte*>(&chunk),
+              static_cast<std::ptrdiff_t>(slot_chunk::bytes_of(size)));
+    chunk_reserve::give_back(chunk);
+  }
+}
+
+TEST(Chunks, AreTakenAgain) {
+  slot_chunk& first = chunk_reserve::take(slot_chunk::kind::large);
+  chunk_reserve::give_back(first);
+  EXPECT_EQ(&chunk_reserve::take(slot_chunk::kind::large), &first);
+  chunk_reserve::give_back(first);
+}
+
+TEST(Chunks, WithoutMemoryAreRefusedAndCanBeAskedForAgain) {
+  if (!testing_support::can_fail_allocations()) {
+    GTEST_SKIP();
+  }
+  std::vector<slot_chunk*> all;
+  all.reserve(1'000);
+  for (std::size_t k = 1; k != 3; ++k) {
+    testing_support::fail_allocation_at no_memory(k, testing_support::failing_threads::caller);
+    while (!no_memory.reached()) {
+      try {
+        all.push_back(&chunk_reserve::take(slot_chunk::kind::large));
+      } catch (const std::bad_alloc&) {
+      }
+    }
+  }
+  all.push_back(&chunk_reserve::take(slot_chunk::kind::large));
+  EXPECT_EQ(std::set(all.begin(), all.end()).size(), all.size());
+  for (slot_chunk* each : all) {
+    chunk_reserve::give_back(*each);
   }
 }
 

@@ -20,7 +20,7 @@ class bare_wait : public detail::suspension, public detail::job {
     };
   }
 
-  void begin_on(detail::executor_core& home) { begin(*this, home, "bare", &bare_wait::note_stop); }
+  void begin_on(detail::executor_core& home) { begin(*this, nullptr, home, &bare_wait::note_stop); }
 
   // On a worker: waits in a slot of its own until the time has come.
   void wait_until(time_point due, detail::worker_core& here) {

@@ -4,6 +4,7 @@
 
 #include "executor/executor_state.h"
 
+#include <coppice/detail/reason_block.h>
 #include <coppice/executor.h>
 
 #include <condition_variable>
@@ -16,7 +17,7 @@
 namespace coppice::testing_support {
 
 // Declared after its executor, and so destroyed first: it then waits for the end of a cancel.
-class stub_node final : public detail::cancel_node, detail::job {
+class stub_node final : public detail::branch_node, detail::job {
  public:
   explicit stub_node(executor& home) : home_(*home.state().core) {
     run = [](detail::job& self, detail::worker_core& here) noexcept {
@@ -25,19 +26,20 @@ class stub_node final : public detail::cancel_node, detail::job {
   }
 
   ~stub_node() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !requested() || delivered_; });
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !requested() || delivered_; });
+    }
+    close(nullptr);
   }
 
   // Any thread, once.
   void cancel() noexcept {
-    requested_.store(true);
+    state_.request();
     home_.bump_epoch();
     home_.post(*this);
     home_.bump_epoch();
   }
-
-  bool requested() const noexcept { return requested_.load(); }
 
   // How often it was asked to look again, how many waits it has seen begin, and how many it has now.
   int polls() const noexcept { return polls_.load(); }
@@ -50,36 +52,22 @@ class stub_node final : public detail::cancel_node, detail::job {
     changed_.wait(lock, [&] { return enrolled_ >= count; });
   }
 
-  void enroll(detail::suspension& waiting, detail::worker_core& here) override {
-    waiting.at = &here.take_slot();
+  detail::slot& enroll(detail::worker_core& here, const char* what) override {
+    detail::slot& taken = detail::branch_node::enroll(here, what);
     const std::lock_guard lock(mutex_);
-    waiting.earlier = latest_;
-    waiting.later = nullptr;
-    if (latest_ != nullptr) {
-      latest_->later = &waiting;
-    }
-    latest_ = &waiting;
     ++waiting_;
     ++enrolled_;
     changed_.notify_all();
+    return taken;
   }
 
-  void withdraw(detail::suspension& over, detail::worker_core& here) noexcept override {
+  void withdraw(detail::slot& over, detail::worker_core& here) noexcept override {
     {
       const std::lock_guard lock(mutex_);
-      (over.later != nullptr ? over.later->earlier : latest_) = over.earlier;
-      if (over.earlier != nullptr) {
-        over.earlier->later = over.later;
-      }
       --waiting_;
     }
-    detail::slot& done = *std::exchange(over.at, nullptr);
-    done.release();
-    here.give_slot(done);
+    detail::branch_node::withdraw(over, here);
   }
-
-  cancel_reason reason() const noexcept override { return {}; }
-  detail::outcome_cell* task() const noexcept override { return nullptr; }
 
  private:
   int read(const int& guarded) const noexcept {
@@ -87,41 +75,27 @@ class stub_node final : public detail::cancel_node, detail::job {
     return guarded;
   }
 
+  const detail::reason_block* own_reason() const noexcept override {
+    return detail::reason_block::immortal(cancel_kind::requested);
+  }
+
   bool poll(detail::epoch now) noexcept override {
     polls_.fetch_add(1);
-    const bool cancelled = requested();
-    remember(now, cancelled);
-    return cancelled;
+    return detail::branch_node::poll(now);
   }
 
   void deliver(detail::worker_core& here) noexcept {
-    detail::suspension* won = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      for (detail::suspension* each = latest_; each != nullptr; each = each->earlier) {
-        if (each->at->claim_suspended()) {
-          each->next_won = won;
-          won = each;
-        }
-      }
-    }
-    while (won != nullptr) {
-      detail::suspension& each = *std::exchange(won, won->next_won);
-      each.stop(here).resume();
-      here.settle();
-    }
+    walk_below(here);
     const std::lock_guard lock(mutex_);
     delivered_ = true;
     changed_.notify_all();
   }
 
   detail::executor_core& home_;
-  detail::atomic<bool> requested_{false};
   detail::atomic<int> polls_{0};
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  detail::suspension* latest_ = nullptr;  // Under the lock, and all below.
-  int waiting_ = 0;
+  int waiting_ = 0;  // Under the lock, and all below.
   int enrolled_ = 0;
   bool delivered_ = false;
 };

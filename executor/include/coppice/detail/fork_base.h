@@ -19,6 +19,18 @@
 
 namespace coppice::inline v0::detail {
 
+// The node of a fork that is a scope.
+class COPPICE_EXPORT fork_node final : public branch_node {
+ public:
+  fork_node(cancel_node* parent, epoch seen) noexcept : branch_node(parent, seen) {}
+
+  // Asks the children to stop. On a worker, by a child that fails.
+  void stop_children(worker_core& here) noexcept;
+
+ private:
+  const reason_block* own_reason() const noexcept override;
+};
+
 class COPPICE_EXPORT fork_base : public job {
  public:
   fork_base(const fork_base&) = delete;
@@ -36,7 +48,8 @@ class COPPICE_EXPORT fork_base : public job {
     return arrive(here, chain);
   }
 
-  void child_failed(failure_slot& failure) noexcept;
+  // `scope`: the failed child's.
+  void child_failed(failure_slot& failure, cancel_node* scope) noexcept;
   std::coroutine_handle<> child_stopped(worker_core& here, std::uint32_t chain) noexcept;
 
  protected:
@@ -44,10 +57,12 @@ class COPPICE_EXPORT fork_base : public job {
   ~fork_base() = default;
 
   // Sets the fork up: children are linked by their `next`, the first is started by the caller.
-  void begin(promise_base& parent, promise_base* second, std::uint32_t count) noexcept {
+  // `opens`: the fork is a scope, whose node the children stand under.
+  void begin(promise_base& parent, promise_base* second, std::uint32_t count, bool opens) noexcept {
     parent_ = &parent;
     upcoming_ = second;
     total_ = count;
+    opens_ = opens;
     word_.store(count, std::memory_order_relaxed);
   }
 
@@ -90,10 +105,8 @@ class COPPICE_EXPORT fork_base : public job {
     return parent_->handle();
   }
 
-  // Marks the fork as failed. True for the first.
-  bool mark_failed() noexcept {
-    return (word_.fetch_or(failed_bit, std::memory_order_relaxed) & failed_bit) == 0;
-  }
+  // Marks the fork as failed, and stops the other children if it is a scope. True for the first.
+  bool mark_failed(cancel_node* scope) noexcept;
   bool failed() const noexcept { return (word_.load(std::memory_order_relaxed) & failed_bit) != 0; }
   std::uint32_t total() const noexcept { return total_; }
   std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
@@ -101,6 +114,9 @@ class COPPICE_EXPORT fork_base : public job {
   // The holder starts the next child, in a chain of this length, and offers the rest.
   [[gnu::always_inline]] std::coroutine_handle<> start_next(worker_core& here,
                                                             std::uint32_t chain) noexcept {
+    if (troubled()) [[unlikely]] {
+      return start_no_more(here, chain);
+    }
     promise_base& child = *upcoming_;
     child.chain = chain;
     upcoming_ = static_cast<promise_base*>(child.next);
@@ -116,11 +132,13 @@ class COPPICE_EXPORT fork_base : public job {
 
  private:
   static void start_stolen(job& self, worker_core& here) noexcept;
+  std::coroutine_handle<> start_no_more(worker_core& here, std::uint32_t chain) noexcept;
   std::coroutine_handle<> finish_stopped(worker_core& here, std::uint64_t word) noexcept;
 
   atomic<std::uint64_t>
       word_;                // Children not arrived for, failed, stopped. Every chain, at its end.
   std::uint32_t total_;     // begin(), constant afterwards.
+  std::uint32_t opens_;     // The same.
   promise_base* upcoming_;  // The holder: the next child to start.
   promise_base* parent_ = nullptr;           // begin(), constant afterwards; null before.
   atomic<failure_slot*> failures_{nullptr};  // Any child that fails pushes; the parent takes.
@@ -142,7 +160,7 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
     return arrive(here, chain);
   }
 
-  void child_failed(std::exception_ptr error, worker_core& here) noexcept;
+  void child_failed(std::exception_ptr error, cancel_node* scope, worker_core& here) noexcept;
 
  protected:
   // Makes the next child, of a chain that has run so many, and returns it; or ends the chain. The fork has

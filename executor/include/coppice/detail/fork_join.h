@@ -21,11 +21,36 @@
 
 namespace coppice::inline v0::detail {
 
-// What a fork does about scopes: nothing. Its children stand under their parent's.
-struct parent_scope {
+// A fork that is no scope: its children stand under their parent's. They must not wait if that is a strand.
+class parent_scope {
+ public:
   static constexpr bool opens = false;
 
   cancel_node* open(cancel_node* parent, epoch) noexcept { return parent; }
+  void close() noexcept {}
+};
+
+// A fork that is one: a failure of one child stops the others.
+class own_scope {
+ public:
+  static constexpr bool opens = true;
+
+  own_scope() noexcept {}
+  own_scope(const own_scope&) = delete;
+  own_scope& operator=(const own_scope&) = delete;
+  ~own_scope() {}
+
+  cancel_node* open(cancel_node* parent, epoch now) noexcept {
+    return ::new (static_cast<void*>(&node_)) fork_node(parent, now);
+  }
+
+  // All children have ended.
+  void close() noexcept { node_.close(this_worker()); }
+
+ private:
+  union {
+    fork_node node_;  // From open() on.
+  };
 };
 
 // What the forms below give, until it is awaited: the operation is made in its place then. g++ keeps what is
@@ -69,6 +94,11 @@ class fork_join_operation : fork_base {
   fork_join_operation(fork_join_operation&&) = delete;
 
   ~fork_join_operation() {
+    if constexpr (Scope::opens && sizeof...(T) != 0) {
+      if (!unstarted()) {
+        scope_.close();
+      }
+    }
     if constexpr ((result_slot<T>::tracked || ...)) {
       if (!unstarted()) {
         for_each_result([](auto& result) {
@@ -94,6 +124,9 @@ class fork_join_operation : fork_base {
   }
 
   [[gnu::always_inline]] std::tuple<typename gathered_value<T>::type...> await_resume() {
+    if constexpr (sizeof...(T) != 0) {
+      scope_.close();
+    }
     if (troubled()) [[unlikely]] {
       throw_first_failure();
     }
@@ -112,7 +145,7 @@ class fork_join_operation : fork_base {
     if constexpr (sizeof...(T) > 1) {
       second = children[1];
     }
-    begin(parent, second, sizeof...(T));
+    begin(parent, second, sizeof...(T), Scope::opens);
     if constexpr (Scope::opens) {
       here.scope = scope;
     }
@@ -207,6 +240,14 @@ class fork_join_n_operation : fork_each_base {
 
   fork_join_n_operation(fork_join_n_operation&&) = delete;
 
+  ~fork_join_n_operation() {
+    if constexpr (Scope::opens) {
+      if (!unstarted()) {
+        scope_.close();
+      }
+    }
+  }
+
   bool await_ready() const noexcept { return count_ == 0; }
 
   template <std::derived_from<promise_base> Promise>
@@ -220,6 +261,9 @@ class fork_join_n_operation : fork_each_base {
   }
 
   void await_resume() {
+    if (count_ != 0) {
+      scope_.close();
+    }
     if (troubled()) [[unlikely]] {
       std::rethrow_exception(std::move(failure_));
     }
@@ -231,7 +275,7 @@ class fork_join_n_operation : fork_each_base {
   [[gnu::always_inline]] std::coroutine_handle<> start(promise_base& parent, worker_core& here,
                                                        epoch now) noexcept {
     children_scope_ = scope_.open(parent.scope(), now);
-    begin(parent, nullptr, count_);
+    begin(parent, nullptr, count_, Scope::opens);
     if constexpr (Scope::opens) {
       here.scope = children_scope_;
     }
@@ -277,7 +321,7 @@ class fork_join_n_operation : fork_each_base {
       child.continue_with(*this, true, children_scope_, place(i));
       return &child;
     } catch (...) {
-      child_failed(std::current_exception(), here);
+      child_failed(std::current_exception(), children_scope_, here);
       return nullptr;
     }
   }
@@ -304,23 +348,23 @@ class fork_join_n_operation : fork_each_base {
 
 // Runs fn(0) ... fn(n - 1), each giving a task made when its turn comes. The callable and the results must
 // outlive the await. A failure: as fork_join; children not yet made are not made.
-template <class Fn, std::random_access_iterator Out>
-fork_join_n_call<parent_scope, std::remove_reference_t<Fn>, Out> fork_join_n(std::size_t n, Fn&& fn,
-                                                                             Out results) noexcept {
+template <class Scope = own_scope, class Fn, std::random_access_iterator Out>
+fork_join_n_call<Scope, std::remove_reference_t<Fn>, Out> fork_join_n(std::size_t n, Fn&& fn,
+                                                                      Out results) noexcept {
   return {{}, n, std::addressof(fn), results};
 }
 
 // The same without results.
-template <class Fn>
-fork_join_n_call<parent_scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::size_t n,
-                                                                               Fn&& fn) noexcept {
+template <class Scope = own_scope, class Fn>
+fork_join_n_call<Scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::size_t n,
+                                                                        Fn&& fn) noexcept {
   return {{}, n, std::addressof(fn), nullptr};
 }
 
 // Runs the tasks at once; gives their results in argument order. On a failure the first to arrive is thrown,
 // when all have ended.
-template <class... T>
-fork_join_call<parent_scope, T...> fork_join(task<T>&&... children) noexcept {
+template <class Scope = own_scope, class... T>
+fork_join_call<Scope, T...> fork_join(task<T>&&... children) noexcept {
   return {{}, {}, {&task_access::release(children)...}};
 }
 

@@ -39,8 +39,11 @@ enum class admission { admitted, closed, exhausted };
 // Who keeps spawned tasks: the executor's list of them, or a scope. Told of each task's beginning and end.
 class task_keeper {
  public:
-  // Takes a task in, from any thread, or refuses it.
-  [[nodiscard]] virtual admission admit(outcome_cell& task) noexcept = 0;
+  // Takes a task in, from any thread, or refuses it. Throws std::bad_alloc, and has then not taken it.
+  [[nodiscard]] virtual admission admit(outcome_cell& task) = 0;
+
+  // Under which its tasks stand.
+  virtual cancel_node* node() noexcept = 0;
 
   // The task has ended and its outcome is visible; its frame is gone. `taken`: an awaiter was suspended on
   // its handle. On a worker. The cell may be gone afterwards.
@@ -115,9 +118,9 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* cell, std::size_t bytes) noexcept;
 
-  // The keeper's list of live tasks.
-  outcome_cell* earlier = nullptr;
-  outcome_cell* later = nullptr;
+  // The keeper's: its place in the list of live tasks, and whether it has left it.
+  ticket listed;
+  atomic<bool> left{false};
 
  protected:
   virtual ~outcome_cell();

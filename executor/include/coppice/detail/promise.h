@@ -76,12 +76,12 @@ inline void promise_base::fail(failure_slot* result, std::exception_ptr error) n
   }
   if (result == nullptr) {
     static_cast<fork_each_base*>(static_cast<fork_base*>(target_))
-        ->child_failed(std::move(error), *current_worker);
+        ->child_failed(std::move(error), scope_, *current_worker);
     return;
   }
   result->fail(std::move(error));
   if (continuation_ == continuation::fork) {
-    static_cast<fork_base*>(target_)->child_failed(*result);
+    static_cast<fork_base*>(target_)->child_failed(*result, scope_);
   }
 }
 

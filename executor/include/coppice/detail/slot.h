@@ -1,10 +1,15 @@
 // The state of one suspension: who may resume it is settled here, by one compare-exchange.
 //
-//     empty ---- arm ----> arming --- publish ---> suspended --- claim ---> claimed
-//       ^                  |    ^                      |                       |
-//       |                fire   +------ retract -------+                       |
-//       |                  v                                                   |
-//       +---- release --- fired / claimed <------------------------------------+
+//     held ----- arm ----> arming --- publish ---> suspended --- claim ---> claimed
+//     |  ^                 |    ^                      |                       |
+//  rele- |               fire   +------ retract -------+                       |
+//  ase   |                 v                                                   |
+//     |  +---- rest ----- fired / claimed <------------------------------------+
+//     v
+//     empty                held <---- link, unlink ----> link
+//
+// Between two waits its owner holds it, or gives it up: then it is empty, and anybody's who finds it. A link
+// leads to more slots.
 //
 // A slot is not part of the frame that waits: it lies in memory that is only ever reused as a slot, and its
 // generation never goes back. So an event, a timer and a cancel hold a ticket, by value, for as long as they
@@ -13,13 +18,16 @@
 // Invariants
 //   S1  Of all claims of one generation at most one is told it won; a claim that met arming counts as won
 //       by the operation itself (fired), and the suspender's publish() or give_up() is then refused.
-//   S2  waiter_ is written while the slot is arming and not until its release; only a winner reads it.
+//   S2  The waiter is written while the slot is arming and not until its release; only a winner reads it.
 //
 // Orderings
 //   S3  publish() then a look at the epoch; cancel moves the epoch then reads the slots: all four in one
 //       total order, so of a suspender and a cancel that meet, one sees the other.
 //   S4  publish() releases what the suspender wrote, a winner's claim acquires it.
-//   S5  A claim or fire releases what the event did, the resumed task's release() acquires it.
+//   S5  A claim or fire releases what the event did, the resumed task's rest() or release() acquires it.
+//   S6  release() releases what its owner did with the slot, who takes it next acquires it.
+//   S7  A link's target is written before the word, and read between two looks at it: if the word is the same,
+//       the target belongs to it. In one total order with S3, as link() is to be found by a walk.
 #pragma once
 
 #include <coppice/detail/atomic.h>
@@ -28,6 +36,7 @@
 
 namespace coppice::inline v0::detail {
 
+class slot_chunk;
 class suspension;
 
 enum class claim_result {
@@ -38,12 +47,31 @@ enum class claim_result {
 
 class slot {
  public:
-  enum class state : std::uint64_t { empty, arming, suspended, shielded, claimed, fired };
+  enum class state : std::uint64_t { empty, held, arming, suspended, link, claimed, fired };
 
-  // Suspender: begins a wait. The slot must be empty. Returns its generation.
-  std::uint64_t arm(suspension& waiter) noexcept {
+  // What a walker sees.
+  struct view {
+    state at;
+    std::uint64_t generation;
+  };
+
+  // The owner of the memory: takes it if it is empty.
+  [[nodiscard]] bool hold_if_empty() noexcept {
+    const std::uint64_t word = word_.load(std::memory_order_acquire);  // S6
+    if ((word & state_mask) != bits(state::empty)) {
+      return false;
+    }
+    word_.store(word | bits(state::held), std::memory_order_relaxed);
+    return true;
+  }
+
+  // Suspender: begins a wait. The slot must be empty or held. Returns its generation.
+  std::uint64_t arm(suspension& waiter) noexcept { return arm_with(&waiter); }
+
+  // The same of whatever else the slots of a set stand for.
+  std::uint64_t arm_with(void* target) noexcept {
     const std::uint64_t generation = word_.load(std::memory_order_relaxed) & ~state_mask;
-    waiter_ = &waiter;
+    target_.store(target, std::memory_order_release);  // S7
     word_.store(generation | bits(state::arming), std::memory_order_relaxed);
     return generation;
   }
@@ -56,11 +84,13 @@ class slot {
                                          std::memory_order_acquire);  // S5
   }
 
-  // Suspender: takes the publication back, to look at its scope. False if somebody has claimed: hands off.
+  // Suspender, or whoever else wants to look at the waiter: takes the publication back. False if somebody has
+  // claimed, or the wait is over: hands off.
   [[nodiscard]] bool retract(std::uint64_t generation) noexcept {
     std::uint64_t expected = generation | bits(state::suspended);
     return word_.compare_exchange_strong(expected, generation | bits(state::arming),
-                                         std::memory_order_relaxed, std::memory_order_relaxed);
+                                         std::memory_order_acquire,  // S4
+                                         std::memory_order_relaxed);
   }
 
   // Suspender: will not wait after all. False if the event has come first: its result must be delivered.
@@ -72,9 +102,32 @@ class slot {
   }
 
   // Whoever the claim made the owner, when nothing points to the wait any more. Old tickets are void.
-  void release() noexcept {
-    const std::uint64_t word = word_.load(std::memory_order_acquire);  // S5
-    word_.store((word & ~state_mask) + one_generation, std::memory_order_relaxed);
+  void rest() noexcept { move_on(state::held); }
+
+  // The same, or a holder: gives it up.
+  void release() noexcept { move_on(state::empty); }
+
+  // Its holder: from here on it leads to what lies in `first` and behind.
+  void link(slot_chunk& first) noexcept {
+    const std::uint64_t generation = word_.load(std::memory_order_relaxed) & ~state_mask;
+    target_.store(&first, std::memory_order_release);                        // S7
+    word_.store(generation | bits(state::link), std::memory_order_seq_cst);  // S3 S7
+  }
+
+  // The same takes that back, and holds it.
+  void unlink() noexcept { move_on(state::held); }
+
+  // A walker.
+  view look() const noexcept {
+    const std::uint64_t word = word_.load(std::memory_order_seq_cst);  // S3 S7
+    return {static_cast<state>(word & state_mask), word & ~state_mask};
+  }
+
+  // Where the link leads that it has seen; null if it has been taken back.
+  slot_chunk* linked(const view& seen) const noexcept {
+    auto* const target = static_cast<slot_chunk*>(target_.load(std::memory_order_acquire));  // S7
+    const std::uint64_t word = word_.load(std::memory_order_relaxed);
+    return word == (seen.generation | bits(state::link)) ? target : nullptr;
   }
 
   // Anybody: the wait of this generation is over, says an event.
@@ -99,18 +152,12 @@ class slot {
     }
   }
 
-  // A walker of a cancel: claims whoever is suspended here, whatever the generation. True if it won; one
-  // that is arming will see the epoch by itself.
-  [[nodiscard]] bool claim_suspended() noexcept {
-    std::uint64_t word = word_.load(std::memory_order_seq_cst);  // S3
-    while ((word & state_mask) == bits(state::suspended)) {
-      if (word_.compare_exchange_weak(word, (word & ~state_mask) | bits(state::claimed),
-                                      std::memory_order_seq_cst,     // S3 S4 S5
-                                      std::memory_order_seq_cst)) {  // S3
-        return true;
-      }
-    }
-    return false;
+  // The same, unless somebody has retracted it.
+  [[nodiscard]] bool claim_suspended(std::uint64_t generation) noexcept {
+    std::uint64_t expected = generation | bits(state::suspended);
+    return word_.compare_exchange_strong(expected, generation | bits(state::claimed),
+                                         std::memory_order_acq_rel,  // S4 S5
+                                         std::memory_order_relaxed);
   }
 
   // Anybody: can this ticket still claim? A no is for ever.
@@ -120,12 +167,15 @@ class slot {
            word == (generation | bits(state::arming));
   }
 
-  // The winner's.
-  suspension& waiter() const noexcept { return *waiter_; }
+  // The winner's, or that of whoever has retracted it.
+  suspension& waiter() const noexcept { return *static_cast<suspension*>(target()); }
+  void* target() const noexcept { return target_.load(std::memory_order_relaxed); }
 
-  // The owner of an empty slot may use it as a link.
-  slot* link() const noexcept { return link_; }
-  void link(slot* next) noexcept { link_ = next; }
+  // The owner of an empty slot, in a list of such.
+  slot* next_free() const noexcept {
+    return static_cast<slot*>(target_.load(std::memory_order_relaxed));
+  }
+  void next_free(slot* other) noexcept { target_.store(other, std::memory_order_release); }  // S7
 
  private:
   static constexpr std::uint64_t state_mask = 7;
@@ -135,11 +185,14 @@ class slot {
     return static_cast<std::uint64_t>(value);
   }
 
+  void move_on(state to) noexcept {
+    const std::uint64_t word = word_.load(std::memory_order_acquire);  // S5
+    const std::uint64_t next = ((word & ~state_mask) + one_generation) | bits(to);
+    word_.store(next, std::memory_order_release);  // S6
+  }
+
   atomic<std::uint64_t> word_{0};  // Generation and state; by the transitions above.
-  union {
-    suspension* waiter_ = nullptr;  // S2.
-    slot* link_;                    // While empty.
-  };
+  atomic<void*> target_{nullptr};  // The waiter (S2), where a link leads, or the next empty slot.
 };
 
 // The right to end one wait, once; void as soon as the wait is over.

@@ -22,9 +22,6 @@ class COPPICE_EXPORT suspension {
   suspension(const suspension&) = delete;
   suspension& operator=(const suspension&) = delete;
 
-  // What a dump says it waits for. Static text.
-  const char* what() const noexcept { return what_.load(std::memory_order_relaxed); }
-
   // A winner on a worker of the same executor: what to queue.
   job& resumption() const noexcept { return *resumption_; }
 
@@ -37,42 +34,43 @@ class COPPICE_EXPORT suspension {
   // Its slot, from its cancel node; null when it waits for nothing.
   slot* at = nullptr;
 
-  // In its cancel node's list of those that wait.
-  suspension* earlier = nullptr;
-  suspension* later = nullptr;
+  // What became of one that meant to sleep.
+  enum class end_of_suspending {
+    asleep,   // Whoever claims the slot has the rest to do.
+    over,     // The event came first.
+    stopped,  // Its scope is asked to stop, and the slot is the caller's.
+  };
 
-  // In a canceller's list of those it has won.
-  suspension* next_won = nullptr;
+  // For whoever has retracted the slot: publishes it again, unless it is to stop.
+  end_of_suspending publish_again(worker_core& here, slot& mine,
+                                  std::uint64_t generation) noexcept {
+    epoch seen = here.cancel_epoch->load(std::memory_order_seq_cst);  // S3
+    if (scope_ != nullptr && scope_->cancelled_at(seen)) {
+      return mine.give_up(generation) ? end_of_suspending::stopped : end_of_suspending::over;
+    }
+    return publish(here, mine, generation, seen);
+  }
 
  protected:
   suspension() noexcept = default;
   ~suspension() = default;
 
   // The suspender, before it publishes.
-  void begin(job& to_run, executor_core& executor, const char* label,
+  void begin(job& to_run, cancel_node* scope, executor_core& executor,
              stopper* stopper_of) noexcept {
     resumption_ = &to_run;
+    scope_ = scope;
     home_ = &executor;
-    what_.store(label, std::memory_order_relaxed);
     stop_ = stopper_of;
   }
-
-  // The suspender, later.
-  void rename(const char* label) noexcept { what_.store(label, std::memory_order_relaxed); }
-
-  // What became of one that meant to sleep.
-  enum class end_of_suspending {
-    asleep,   // Whoever claims the slot has the rest to do.
-    over,     // The event came first.
-    stopped,  // Its scope is asked to stop, and the suspender has taken the slot itself.
-  };
 
   // The suspender's last step: publishes the armed slot, unless what is waited for has come or, since `seen`,
   // a stop was requested. Once published, neither the frame nor the scope may be touched: only the epoch and
   // the slot.
-  static end_of_suspending publish(cancel_node& scope, worker_core& here, slot& mine,
-                                   std::uint64_t generation, epoch seen) noexcept {
+  end_of_suspending publish(worker_core& here, slot& mine, std::uint64_t generation,
+                            epoch seen) noexcept {
     const atomic<epoch>& cancels = *here.cancel_epoch;
+    cancel_node* const scope = scope_;
     for (;;) {
       if (!mine.publish(generation)) {
         return end_of_suspending::over;
@@ -82,7 +80,7 @@ class COPPICE_EXPORT suspension {
         return end_of_suspending::asleep;
       }
       seen = now;
-      if (scope.cancelled_at(seen)) {
+      if (scope != nullptr && scope->cancelled_at(seen)) {
         return mine.give_up(generation) ? end_of_suspending::stopped : end_of_suspending::over;
       }
     }
@@ -93,8 +91,8 @@ class COPPICE_EXPORT suspension {
  private:
   // All are begin()'s.
   job* resumption_ = nullptr;
+  cancel_node* scope_ = nullptr;  // Null: nobody asks it to stop.
   executor_core* home_ = nullptr;
-  atomic<const char*> what_{""};  // Dumps read it.
   stopper* stop_ = nullptr;
 };
 

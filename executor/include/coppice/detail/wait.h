@@ -51,10 +51,10 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     if (source_.ready()) {
       return here.go_on(task);
     }
-    begin(task.as_job(), here.home, here.label_of_wait(Source::name), &wait_operation::unwind);
+    begin(task.as_job(), task.scope(), here.home, &wait_operation::unwind);
     task_ = &task;
-    task.scope()->enroll(*this, here);
-    slot& mine = *at;
+    slot& mine = task.scope()->enroll(here, here.label_of_wait(Source::name));
+    at = &mine;
     const std::uint64_t generation = mine.arm(*this);
     try {
       source_.arm(ticket{&mine, generation}, here);
@@ -62,7 +62,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
       withdraw();
       throw;
     }
-    switch (publish(*task.scope(), here, mine, generation, seen)) {
+    switch (publish(here, mine, generation, seen)) {
       case end_of_suspending::asleep:
         return std::noop_coroutine();
       case end_of_suspending::over:
@@ -90,7 +90,9 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     }
   }
 
-  void withdraw() noexcept { task_->scope()->withdraw(*this, *this_worker()); }
+  void withdraw() noexcept {
+    task_->scope()->withdraw(*std::exchange(at, nullptr), *this_worker());
+  }
 
   Source source_;
   promise_base* task_ = nullptr;  // The suspender.

@@ -8,6 +8,7 @@
 #include <coppice/detail/frame_cache.h>
 #include <coppice/detail/job.h>
 #include <coppice/detail/slot.h>
+#include <coppice/detail/slot_set.h>
 
 #include <coroutine>
 #include <cstddef>
@@ -108,10 +109,14 @@ class COPPICE_EXPORT worker_core {
   std::coroutine_handle<> leave_fork(promise_base& first) noexcept;
   std::coroutine_handle<> leave_fork(fork_each_base& fork) noexcept;
 
+  // Chunks of slots for the sets of nodes. take throws std::bad_alloc.
+  slot_chunk& take_chunk(slot_chunk::kind size);
+  void give_chunk(slot_chunk& empty) noexcept;
+
   // Slots for suspensions that no scope keeps. take throws std::bad_alloc.
   slot& take_slot();
   void give_slot(slot& empty) noexcept {
-    empty.link(free_slots_);
+    empty.next_free(free_slots_);
     free_slots_ = &empty;
   }
 
@@ -121,7 +126,14 @@ class COPPICE_EXPORT worker_core {
       : cancel_epoch(&epoch_of_owner), frames(frame_cache::acquire()), home(owner) {}
   ~worker_core() { frame_cache::release(frames); }
 
+  static constexpr std::uint32_t kept_chunks = 32;  // Of each size.
+
   slot* free_slots_ = nullptr;
+  struct chunk_list {
+    slot_chunk* first = nullptr;
+    std::uint32_t count = 0;
+  };
+  chunk_list free_chunks_[slot_chunk::kinds];
 };
 
 // The worker this thread is, or null. Read inline where a coroutine is made, destroyed or suspended, and

@@ -1,0 +1,61 @@
+// The one word that says where a node of the tree stands. No other file knows its bits.
+//
+//     requested   somebody asked what is below to stop; never taken back
+//     shielded    requests from above are kept out
+//     linked      what registers below is found from above, or is about to be
+//
+// Orderings
+//   N1  request() sets the flag behind the reason, requested() acquires it: who sees it finds the reason.
+#pragma once
+
+#include <coppice/detail/atomic.h>
+
+#include <cstdint>
+
+namespace coppice::inline v0::detail {
+
+class scope_state {
+ public:
+  // True for the first to ask.
+  bool request() noexcept {
+    const std::uint32_t before = word_.fetch_or(requested_bit, std::memory_order_seq_cst);  // N1 N2
+    return (before & requested_bit) == 0;
+  }
+  bool requested() const noexcept {
+    return (word_.load(std::memory_order_seq_cst) & requested_bit) != 0;  // N1 N2
+  }
+
+  // Neither requested nor shielded: the answer is that of the parent.
+  bool transparent() const noexcept {
+    const std::uint32_t word = word_.load(std::memory_order_acquire);  // N1
+    return (word & (requested_bit | shielded_bit)) == 0;
+  }
+
+  // The host. The epoch is to be moved behind it.
+  void shield(bool on) noexcept {
+    if (on) {
+      word_.fetch_or(shielded_bit, std::memory_order_relaxed);
+    } else {
+      word_.fetch_and(~shielded_bit, std::memory_order_relaxed);
+    }
+  }
+  bool shielded() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & shielded_bit) != 0;
+  }
+
+  // True for the one that is to link the node to what is above it.
+  bool begin_link() noexcept {
+    return (word_.fetch_or(linked_bit, std::memory_order_relaxed) & linked_bit) == 0;
+  }
+  bool linked() const noexcept { return (word_.load(std::memory_order_relaxed) & linked_bit) != 0; }
+  void unlink() noexcept { word_.fetch_and(~linked_bit, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t requested_bit = 1;
+  static constexpr std::uint32_t shielded_bit = 2;
+  static constexpr std::uint32_t linked_bit = 4;
+
+  atomic<std::uint32_t> word_{0};  // Whoever cancels; the host; whoever links.
+};
+
+}  // namespace coppice::inline v0::detail
