@@ -5,27 +5,23 @@
 namespace co = coppice;
 using namespace std::chrono_literals;
 
-co::task<int> twice(int x) {
-  co_await co::sleep_for(1ms);
-  co_return 2 * x;
-}
-
-co::task<int> late() {
-  co_await co::sleep_for(1h);
-  co_return 0;
+co::task<> dial(co::duration patience) {
+  co_await co::sleep_for(patience);
+  throw std::runtime_error("no answer");
 }
 
 int main() {
-  return co::run([]() -> co::task<int> {
-    auto six = co::spawn(twice, 3);
-    auto never = co::spawn({.name = "late"}, late);
-    never.cancel("nobody waits that long");
-    std::cout << co_await six + co_await twice(4) << '\n';
+  return co::run([]() -> co::task<> {
+    co::task_handle<> patient;
     try {
-      co_await never;
-    } catch (const co::task_cancelled& stopped) {
-      std::cout << stopped.reason().message() << '\n';
+      co_await co::with_group({.name = "calls"}, [&](co::task_group& group) -> co::task<> {
+        patient = group.spawn({.name = "patient"}, dial, 1h);
+        group.spawn({.name = "hasty"}, dial, 1ms);
+        co_return;
+      });
+    } catch (const co::exception_group& failures) {
+      std::cout << failures.format();
     }
-    co_return 0;
+    std::cout << patient.name() << ": " << to_string(patient.status()) << '\n';
   });
 }

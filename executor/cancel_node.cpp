@@ -1,6 +1,7 @@
 // Looking up the tree, and making what is below visible from above.
 #include <coppice/detail/cancel_node.h>
 
+#include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/reason_block.h>
 #include <coppice/detail/worker_core.h>
 
@@ -18,6 +19,9 @@ bool cancel_node::poll(epoch now) noexcept {
     }
     if (!top->state_.transparent()) {
       cancelled = top->state_.requested();
+      if (!cancelled) {
+        top->kept_out(now);
+      }
       break;
     }
     if (top->parent_ == nullptr) {
@@ -25,7 +29,11 @@ bool cancel_node::poll(epoch now) noexcept {
     }
     top = top->parent_;
   }
+  const reason_block* why = cancelled ? top->find_reason() : nullptr;
   for (cancel_node* each = this;; each = each->parent_) {
+    if (why != nullptr) {
+      each->learn(*why);
+    }
     each->remember(now, cancelled);
     if (each == top) {
       return cancelled;
@@ -33,13 +41,32 @@ bool cancel_node::poll(epoch now) noexcept {
   }
 }
 
-cancel_reason cancel_node::reason() const noexcept {
+// Nodes that have polled know it; so this does not go far.
+const reason_block* cancel_node::find_reason() const noexcept {
   for (const cancel_node* each = this; each != nullptr; each = each->parent_) {
-    if (each->state_.requested()) {
-      return reason_access::share(each->own_reason());
+    if (const reason_block* const why = each->known_reason()) {
+      return why;
     }
   }
-  return reason_access::none();
+  return nullptr;
+}
+
+cancel_reason cancel_node::reason() const noexcept {
+  return reason_access::share(find_reason());
+}
+
+void cancel_node::shield(bool on) noexcept {
+  outcome_cell* const shielded = state_.shield(on) ? task() : nullptr;
+  if (shielded != nullptr) {
+    shielded->node().count_shield(on ? 1 : -1);
+  }
+}
+
+void cancel_node::end_shield() noexcept {
+  outcome_cell* const shielded = state_.shielded() ? task() : nullptr;
+  if (shielded != nullptr) {
+    shielded->node().count_shield(-1);
+  }
 }
 
 branch_node* cancel_node::branch_above() noexcept {
@@ -63,6 +90,18 @@ void branch_node::withdraw(slot& over, worker_core& /*here*/) noexcept {
   over.release();
 }
 
+void branch_node::stand_apart() noexcept {
+  apart_ = true;
+  if (strand_node* const strand = parent()->strand()) {
+    strand->outermost_->has_apart_.store(true, std::memory_order_seq_cst);  // S3
+  }
+}
+
+// In whose slots it is linked.
+cancel_node& branch_node::link_host() noexcept {
+  return apart_ ? static_cast<cancel_node&>(*parent()->branch_above()) : *parent();
+}
+
 // From below upwards, as far as others have not come before.
 void branch_node::link(worker_core& here) {
   const epoch before = here.cancel_epoch->load(std::memory_order_seq_cst);  // S3
@@ -70,9 +109,9 @@ void branch_node::link(worker_core& here) {
   branch_node* each = this;
   try {
     while (each != nullptr && !each->state_.linked() && each->parent() != nullptr) {
-      slot& at = each->parent()->entry(here);
+      slot& at = each->link_host().entry(here);
       if (!each->state_.begin_link()) {
-        each->parent()->leave_entry(at, here);
+        each->link_host().leave_entry(at, here);
         break;
       }
       each->link_ = &at;
@@ -107,7 +146,7 @@ void branch_node::close_slots(worker_core* here) noexcept {
 
 void branch_node::unlink(worker_core& here) noexcept {
   link_->unlink();
-  parent()->leave_entry(*link_, here);
+  link_host().leave_entry(*link_, here);
   state_.unlink();
 }
 
@@ -116,8 +155,14 @@ slot& strand_node::enroll(worker_core& here, const char* what) {
   if (!state_.linked()) {
     link(here);
   }
+  told_->since_.store(here.loop_time, std::memory_order_relaxed);
   describe(what);
   return mine;
+}
+
+slot& strand_node::entry(worker_core& here) {
+  told_->since_.store(here.loop_time, std::memory_order_relaxed);
+  return place(here);
 }
 
 void strand_node::withdraw(slot& over, worker_core& /*here*/) noexcept {
@@ -126,20 +171,28 @@ void strand_node::withdraw(slot& over, worker_core& /*here*/) noexcept {
 }
 
 slot& strand_node::place(worker_core& here) {
-  slot* const made = place_.load(std::memory_order_acquire);  // CN3
-  return made != nullptr ? *made : make_place(here);
+  slot* const made = outermost_->place_.load(std::memory_order_acquire);  // CN3
+  return made != nullptr ? *made : outermost_->make_place(here);
+}
+
+// Among whose slots its own is; null if that is by itself.
+cancel_node* strand_node::place_host() const noexcept {
+  const bool stands_apart =
+      outermost_ == this && parent() != nullptr && parent()->strand() != nullptr;
+  return stands_apart ? parent()->branch_above() : parent();
 }
 
 // Two children of one fork may come here at once.
 slot& strand_node::make_place(worker_core& here) {
-  slot& fresh = parent() != nullptr ? parent()->entry(here) : here.take_slot();
+  cancel_node* const host = place_host();
+  slot& fresh = host != nullptr ? host->entry(here) : here.take_slot();
   slot* made = nullptr;
   if (place_.compare_exchange_strong(made, &fresh, std::memory_order_acq_rel,  // CN3
                                      std::memory_order_acquire)) {             // CN3
     return fresh;
   }
-  if (parent() != nullptr) {
-    parent()->leave_entry(fresh, here);
+  if (host != nullptr) {
+    host->leave_entry(fresh, here);
   } else {
     here.give_slot(fresh);
   }
@@ -156,8 +209,8 @@ void strand_node::link(worker_core& here) {
 
 void strand_node::close_place(worker_core& here) noexcept {
   slot& done = *place_.load(std::memory_order_relaxed);
-  if (parent() != nullptr) {
-    parent()->leave_entry(done, here);
+  if (cancel_node* const host = place_host()) {
+    host->leave_entry(done, here);
   } else {
     done.release();
     here.give_slot(done);
@@ -165,15 +218,20 @@ void strand_node::close_place(worker_core& here) noexcept {
 }
 
 const char* strand_node::waiting_for() const noexcept {
-  if (const char* const what = waits_for_.load(std::memory_order_relaxed)) {
+  if (const char* const what = waits_for_.load(std::memory_order_acquire)) {  // CN4
     return what;
   }
   const slot* const mine = place_.load(std::memory_order_acquire);  // CN3
   return mine != nullptr && mine->look().at == slot::state::link ? "its children" : nullptr;
 }
 
+// Branches that stand apart are among those of the branch above.
 void strand_node::walk_below(worker_core& here) noexcept {
-  if (slot* const mine = place_.load(std::memory_order_seq_cst)) {  // CN3 S3
+  if (outermost_->has_apart_.load(std::memory_order_seq_cst)) {  // S3
+    branch_above()->walk_below(here);
+    return;
+  }
+  if (slot* const mine = outermost_->place_.load(std::memory_order_seq_cst)) {  // CN3 S3
     walk::from(*mine, here);
   }
 }

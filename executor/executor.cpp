@@ -5,8 +5,10 @@
 
 #include <coppice/error.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 
 namespace coppice::inline v0 {
 
@@ -58,6 +60,23 @@ void executor::post(detail::job& ready) noexcept {
   state_->core->post(ready);
 }
 
+detail::cancel_node& executor::root() const noexcept {
+  return state_->root;
+}
+void executor::set_root_scope(detail::scope_core* scope) noexcept {
+  state_->root.face = scope;
+}
+detail::task_keeper& executor::root_keeper() const noexcept {
+  return state_->spawned;
+}
+detail::executor_ref executor::ref() const noexcept {
+  return state_->core->ref();
+}
+
+void executor::observe_cancels(detail::cancel_observer& observer) noexcept {
+  state_->core->observer.store(&observer, std::memory_order_release);  // X5
+}
+
 bool executor::on_own_worker() const noexcept {
   const detail::worker_core* const here = detail::this_worker();
   return here != nullptr && &here->home == state_->core.get();
@@ -96,6 +115,9 @@ detail::task_keeper& executor::main_keeper() const {
 
 void executor::wait_for_end(const task_ref& main) const {
   state_->wait_for_end(main);
+  if (std::exception_ptr fatal = state_->take_fatal()) {
+    std::rethrow_exception(std::move(fatal));
+  }
 }
 
 namespace detail {
@@ -129,6 +151,14 @@ executor& current_executor(const char* call) {
   return this_worker()->home.owner.face;
 }
 
+executor& executor_of(const worker_core& here) noexcept {
+  return here.home.owner.face;
+}
+
+time_point time_in(duration d) noexcept {
+  return time_after(now(), std::max(d, duration::zero()));
+}
+
 time_point later_by(duration d) noexcept {
   return d <= duration::zero() ? time_point::min() : time_after(now(), d);
 }
@@ -140,8 +170,12 @@ error_handler set_error_handler(error_handler handler) {
 }
 
 time_point now() noexcept {
-  const detail::worker_core* const here = detail::this_worker();
-  return here != nullptr ? here->time_now() : std::chrono::time_point_cast<duration>(clock::now());
+  detail::worker_core* const here = detail::this_worker();
+  if (here == nullptr) {
+    return std::chrono::time_point_cast<duration>(clock::now());
+  }
+  here->loop_time = here->time_now();
+  return here->loop_time;
 }
 
 }  // namespace coppice::inline v0

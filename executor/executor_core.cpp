@@ -1,39 +1,17 @@
-// Queueing jobs from any thread, and the executors that there are.
+// Queueing jobs from any thread.
 #include "executor/executor_core.h"
 
-#include "executor/process_locks.h"
+#include "executor/backtrace.h"
 
-#include <algorithm>
-#include <mutex>
 #include <thread>
 
 namespace coppice::inline v0::detail {
 
-namespace {
-
-// The cores that live, and may be posted to. In the child of a fork() those of the parent stay among them.
-struct census {
-  std::mutex& mutex = mutex_of(process_lock::executors);
-  std::vector<executor_core*> cores;  // Under the lock, as all here.
-  std::uint64_t ids = 0;
-
-  static census& instance() {
-    static auto* const only = new census;  // Never destroyed: handles may outlive everything.
-    return *only;
-  }
-};
-
-std::uint64_t next_id() {
-  census& all = census::instance();
-  const std::lock_guard lock(all.mutex);
-  return ++all.ids;
-}
-
-}  // namespace
-
 executor_core::executor_core(const core_settings& from, time_source& clock_of_timers,
                              executor_state& owned_by, task_keeper& root_of_tasks)
-    : id(next_id()),
+    : owned_link(*this),
+      link(owned_link.get()),
+      id(link.id()),
       idle(from.workers),
       time(clock_of_timers),
       settings(from),
@@ -45,37 +23,20 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
   if (time.is_virtual()) {
     still = std::make_unique<standstill>(*this, from.autojump, from.patience);
   }
-  census& all = census::instance();
-  const std::lock_guard lock(all.mutex);
-  all.cores.push_back(this);
+  if (settings.debug) {
+    canceller_wanted.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 executor_core::~executor_core() {
   retire();
-}
-
-std::size_t executor_core::live() noexcept {
-  census& all = census::instance();
-  const std::lock_guard lock(all.mutex);
-  return all.cores.size();
-}
-
-bool executor_core::post_to(std::uint64_t id, job& ready) noexcept {
-  census& all = census::instance();
-  const std::lock_guard lock(all.mutex);
-  const auto found = std::find_if(all.cores.begin(), all.cores.end(),
-                                  [id](const executor_core* each) { return each->id == id; });
-  if (found == all.cores.end()) {
-    return false;
+  if (settings.debug) {
+    canceller_wanted.fetch_sub(1, std::memory_order_relaxed);
   }
-  (*found)->post(ready);
-  return true;
 }
 
 void executor_core::retire() noexcept {
-  census& all = census::instance();
-  const std::lock_guard lock(all.mutex);
-  std::erase(all.cores, this);
+  owned_link.close();
 }
 
 void executor_core::post(job& ready) noexcept {

@@ -7,14 +7,17 @@
 //       to sleep reads the count.
 //   X3  stop() sets the flag, then wakes all (P1).
 //   X4  post() has done with the core when it takes itself off the count; who waits for that may destroy it.
+//   X5  Who wants to be told of cancels is there before anybody finds it.
 #pragma once
 
 #include "executor/inbox.h"
 #include "executor/parking.h"
 #include "executor/time_source.h"
+#include "executor/token_list.h"
 #include "executor/worker.h"
 
 #include <coppice/detail/cancel_node.h>
+#include <coppice/detail/cancel_observer.h>
 #include <coppice/detail/job.h>
 #include <coppice/detail/standstill.h>
 
@@ -38,6 +41,7 @@ struct core_settings {
   bool shuffle = true;                     // With a seed: false takes them in order of arrival.
   bool autojump = true;                    // Virtual time moves by itself when all workers sleep.
   duration patience{};                     // See standstill.h.
+  bool debug = false;                      // Failures tell who spawned and who cancelled.
 
   // Does a seed, or arrival, decide what runs next, and not where it was queued?
   bool ordered() const noexcept { return seed && workers == 1; }
@@ -64,16 +68,19 @@ class executor_core {
   // of a wake.
   void submit(job& fresh) noexcept;
 
-  // As post(), to the core of that id, for whoever does not know whether it still lives. False: it has been
-  // retired.
-  [[nodiscard]] static bool post_to(std::uint64_t id, job& ready) noexcept;
-
-  // Nothing comes by post_to() from now on. Before stop().
+  // Nobody comes by an executor_pin from now on. Before stop().
   void retire() noexcept;
 
   // Moves the epoch: whoever polls looks at its scope again. Any thread.
-  void bump_epoch() noexcept { epoch_.fetch_add(epoch_step, std::memory_order_seq_cst); }  // E1 S3
-  epoch seq_cst_epoch() const noexcept { return epoch_.load(std::memory_order_seq_cst); }  // S3
+  void bump_epoch() noexcept {
+    link.cancels.fetch_add(epoch_step, std::memory_order_seq_cst);                 // E1 S3
+    if (cancel_observer* const told = observer.load(std::memory_order_acquire)) {  // X5
+      told->cancel_requested();
+    }
+  }
+  epoch seq_cst_epoch() const noexcept {
+    return link.cancels.load(std::memory_order_seq_cst);  // S3
+  }
 
   // Workers.
   job* take_wakes() noexcept { return wakes_.exchange(nullptr, std::memory_order_acquire); }  // X1
@@ -104,31 +111,37 @@ class executor_core {
     }
   }
 
-  // How many there are in the process.
-  static std::size_t live() noexcept;
+  // Behind a walk for a cancel. On a worker.
+  void mark_tokens() noexcept { tokens.mark(); }
 
   // The workers leave their loops. Only when no task is left.
   void stop() noexcept;
   bool stopping() const noexcept { return stopping_.load(std::memory_order_seq_cst); }  // X3
 
+  executor_ref ref() const noexcept { return {&link, id}; }
+
+  link_owner owned_link;  // Until retire().
+  executor_link& link;
   const std::uint64_t id;                        // Of this core alone, ever.
   std::vector<std::unique_ptr<worker>> workers;  // Constant while the workers run.
   parking idle;
   time_source& time;
   const core_settings settings;
   executor_state& owner;
-  task_keeper& root;                  // Of what the free spawn() starts.
+  task_keeper& root;                           // Of what the free spawn() starts.
+  token_list tokens;                           // That somebody must stop.
+  atomic<cancel_observer*> observer{nullptr};  // executor::observe_cancels().
   atomic<bool> watched{false};        // A sleeper wakes now and then to look after busy workers.
   std::unique_ptr<standstill> still;  // Null unless time is virtual. Constant.
 
  private:
   friend class worker;
 
-  alignas(64) atomic<epoch> epoch_{epoch_step};  // Whoever cancels.
-  alignas(64) atomic<job*> wakes_{nullptr};      // Anybody pushes, a worker takes all.
-  atomic<std::int64_t> submitted_count_{0};      // Whoever submits, and the worker that takes.
-  atomic<std::uint32_t> posters_{0};             // Whoever posts, around it.
-  atomic<bool> stopping_{false};                 // stop().
+  alignas(64) atomic<job*> wakes_{nullptr};  // Anybody pushes, a worker takes all.
+  atomic<std::int64_t> submitted_count_{0};  // Whoever submits, and the worker that takes.
+  atomic<std::uint32_t> posters_{0};         // Whoever posts, around it.
+  atomic<bool> stopping_{false};             // stop().
+                                             // retire().
   inbox submitted_;
 };
 

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace coppice::inline v0::detail {
@@ -31,7 +32,8 @@ core_settings core_settings_of(const settings& resolved, std::size_t workers,
   core_settings result{.workers = workers,
                        .spin = *from.spin,
                        .ready_await_budget = *from.yield_budget,
-                       .frame_cache_bytes = *from.frame_cache};
+                       .frame_cache_bytes = *from.frame_cache,
+                       .debug = *from.debug};
   if (setup != nullptr) {
     result.spin = duration::zero();
     result.seed = setup->seed;
@@ -85,11 +87,14 @@ executor_state::~executor_state() {
   close();
   cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
   wait_until_idle(forever);
+  if (std::exception_ptr fatal = take_fatal()) {
+    report({error_origin::never_retrieved, error_entry(std::move(fatal)), {}, {}});
+  }
   core->retire();
   core->stop();
   team_.join();
   core->wait_for_posters();
-  root_.close(nullptr);
+  root.close(nullptr);
   tasks_.close(nullptr);
 }
 
@@ -102,7 +107,7 @@ void executor_state::require_same_process(const char* call) const {
   }
 }
 
-admission executor_state::admit(outcome_cell& task, bool main) {
+admission executor_state::enter(bool main) noexcept {
   const std::uint64_t before = live_.fetch_add(1, std::memory_order_relaxed);
   if ((before & closed_bit) != 0) {
     leave(false);
@@ -112,11 +117,22 @@ admission executor_state::admit(outcome_cell& task, bool main) {
     leave(false);
     return admission::exhausted;
   }
-  try {
-    list(task);
-  } catch (...) {
-    leave(false);
-    throw;
+  return admission::admitted;
+}
+
+void executor_state::list(outcome_cell& task) {
+  worker_core* const here = this_worker();
+  const bool own = here != nullptr && &here->home == core.get();
+  {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!own) {
+      lock.lock();
+    }
+    slot& taken = tasks_.take(own ? here : nullptr);
+    task.listed = {&taken, taken.arm_with(&task)};
+    const bool published = taken.publish(task.listed.generation);  // L2
+    assert(published);
+    static_cast<void>(published);
   }
   if (cancelling_.load(std::memory_order_seq_cst)) {  // L2
     const std::lock_guard lock(mutex_);
@@ -124,21 +140,6 @@ admission executor_state::admit(outcome_cell& task, bool main) {
       task.cancel(*cancelling_for_);
     }
   }
-  return admission::admitted;
-}
-
-void executor_state::list(outcome_cell& task) {
-  worker_core* const here = this_worker();
-  const bool own = here != nullptr && &here->home == core.get();
-  std::unique_lock lock(mutex_, std::defer_lock);
-  if (!own) {
-    lock.lock();
-  }
-  slot& taken = tasks_.take(own ? here : nullptr);
-  task.listed = {&taken, taken.arm_with(&task)};
-  const bool published = taken.publish(task.listed.generation);  // L2
-  assert(published);
-  static_cast<void>(published);
 }
 
 void executor_state::remove(outcome_cell& task, bool main) noexcept {
@@ -186,10 +187,16 @@ void executor_state::for_each_live(const Visit& visit) const {
   }
 }
 
-// While the listing is retracted its task cannot be dropped for the last time.
+// While the listing is retracted its task cannot be dropped for the last time. Another that looks just now does not
+// take long; to pass its task by would be to miss it.
 cell_ref executor_state::listed_at(slot& at) noexcept {
-  const slot::view seen = at.look();
-  if (seen.at != slot::state::suspended || !at.retract(seen.generation)) {
+  slot::view seen = at.look();
+  while (seen.at == slot::state::arming ||
+         (seen.at == slot::state::suspended && !at.retract(seen.generation))) {
+    std::this_thread::yield();
+    seen = at.look();
+  }
+  if (seen.at != slot::state::suspended) {
     return {};
   }
   auto* const task = static_cast<outcome_cell*>(at.target());
@@ -320,45 +327,35 @@ bool executor_state::wait_at_standstills(const Condition& condition, duration li
   }
 }
 
+// The first is kept for who waits; the others are reported.
+void executor_state::end_all(std::exception_ptr fatal) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (fatal_ == nullptr) {
+      fatal_ = std::move(fatal);
+    }
+  }
+  cancel_all(reason_access::immortal(cancel_kind::fatal));
+}
+
+std::exception_ptr executor_state::take_fatal() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(fatal_, nullptr);
+}
+
 void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept {
+  const bool own = &task.keeper() == this;  // Else a scope's, which has seen to it.
+  if (own && task.status() == task_status::failed && is_fatal(task.failure().error())) {
+    state_.end_all(task.failure().error());
+    taken = true;
+  }
   if (!main_ && !taken && task.status() == task_status::failed) {
-    state_.report({error_origin::child, task.failure(), {}, {}});
+    report_from(&state_.root, *this_worker(), error_origin::child, task.failure());
   }
   state_.remove(task, main_);
   if (standstill* const still = state_.core->still.get()) {
     still->look_at_conditions();
   }
-}
-
-void executor_state::report(const error_report& report) noexcept {
-  std::shared_ptr<const error_handler> handler;
-  {
-    const std::lock_guard lock(mutex_);
-    handler = handler_;
-  }
-  if (!handler) {
-    const on_unhandled policy = *resolved.effective.unhandled;
-    if (policy != on_unhandled::silent) {
-      default_error_handler(report);
-    }
-    if (policy == on_unhandled::terminate) {
-      std::terminate();
-    }
-    return;
-  }
-  try {
-    (*handler)(report);
-  } catch (...) {
-    default_error_handler(report);
-    default_error_handler({error_origin::handler, error_entry(std::current_exception()), {}, {}});
-  }
-}
-
-error_handler executor_state::set_error_handler(error_handler handler) {
-  auto next = handler ? std::make_shared<const error_handler>(std::move(handler)) : nullptr;
-  const std::lock_guard lock(mutex_);
-  next.swap(handler_);
-  return next ? *next : error_handler();
 }
 
 // The child of a fork() has none of the threads, and what they were doing will never be finished.
@@ -369,13 +366,20 @@ void executor_state_deleter::operator()(executor_state* state) const noexcept {
 }
 
 void throw_refused(admission why, const task_keeper& keeper) {
-  if (why == admission::closed) {
-    throw scope_closed(std::string("spawn into ") + keeper.kind() + ", which has been shut down");
+  std::string text = std::string("spawn into ") + keeper.kind();
+  if (const std::string name = keeper.name(); !name.empty()) {
+    text += " \"" + name + '"';
   }
-  throw resource_exhausted(
-      std::string("spawn into ") + keeper.kind() +
-      ", which has as many live tasks as its limit allows (COPPICE_MAX_TASKS, or "
-      "options.max_tasks)");
+  if (why == admission::closed) {
+    throw scope_closed(text + ", which has ended or takes no more tasks");
+  }
+  throw resource_exhausted(text +
+                           ", which has as many live tasks as a limit allows (COPPICE_MAX_TASKS, "
+                           "options.max_tasks, or max_children of the scope)");
+}
+
+task_keeper& root_keeper(const worker_core& here) noexcept {
+  return here.home.root;
 }
 
 }  // namespace coppice::inline v0::detail

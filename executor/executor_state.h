@@ -39,7 +39,9 @@ class executor_state {
   void require_same_process(const char* call) const;
   bool forked() const noexcept;
 
-  admission admit(outcome_cell& task, bool main);
+  admission enter(bool main) noexcept;
+  void leave() noexcept { leave(false); }
+  void list(outcome_cell& task);
   void remove(outcome_cell& task, bool main) noexcept;
   std::vector<task_ref> live_tasks() const;
   std::size_t live_task_count() const noexcept;
@@ -53,6 +55,10 @@ class executor_state {
   void wait_for_end(const task_ref& main) const;
 
   void report(const error_report& report) noexcept;
+
+  // A fatal failure of a task that stands directly below: ends all tasks, and leaves through whoever waits for one.
+  void end_all(std::exception_ptr fatal) noexcept;
+  std::exception_ptr take_fatal() const noexcept;
   error_handler set_error_handler(error_handler handler);
 
   executor& face;
@@ -65,10 +71,11 @@ class executor_state {
    public:
     list_keeper(executor_state& state, bool main) noexcept : state_(state), main_(main) {}
 
-    admission admit(outcome_cell& task) override { return state_.admit(task, main_); }
-    cancel_node* node() noexcept override { return &state_.root_; }
+    admission enter() noexcept override { return state_.enter(main_); }
+    void leave() noexcept override { state_.leave(); }
+    void list(outcome_cell& task) override { state_.list(task); }
+    cancel_node* node() noexcept override { return &state_.root; }
     void ended(outcome_cell& task, bool taken) noexcept override;
-    void report(const error_report& report) noexcept override { state_.report(report); }
     executor_core& home() const noexcept override { return *state_.core; }
     const char* kind() const noexcept override { return "the runtime"; }
 
@@ -80,6 +87,16 @@ class executor_state {
   list_keeper spawned{*this, false};
   list_keeper mains{*this, true};
 
+  // Under which all tasks stand.
+  class root_node final : public branch_node {
+   public:
+    scope_core* scope() noexcept override { return face; }
+
+    scope_core* face = nullptr;  // Whoever stands over the executor, before there are tasks.
+  };
+
+  root_node root;
+
  private:
   // On virtual time.
   template <class Condition>
@@ -88,23 +105,20 @@ class executor_state {
 
   static constexpr std::uint64_t closed_bit = std::uint64_t{1} << 63;
 
-  void list(outcome_cell& task);
   static void unlist(outcome_cell& task) noexcept;
   static cell_ref listed_at(slot& at) noexcept;
   void leave(bool tell) noexcept;
   template <class Visit>
   void for_each_live(const Visit& visit) const;
 
-  class root_node final : public branch_node {};
-
   const std::uint64_t process_;  // Changes in the child of a fork().
-  root_node root_;
   slot_set tasks_;  // A slot for each live task, published for as long as it is listed.
   atomic<std::uint64_t> live_{0};   // Live tasks, and whether no more are taken in. Anybody.
   atomic<bool> cancelling_{false};  // Tasks yet to come are cancelled at once. Who shuts down.
   mutable std::mutex mutex_;
   mutable std::condition_variable ended_;         // The last task, or one that a thread waits for.
   std::optional<cancel_reason> cancelling_for_;   // Under the lock.
+  mutable std::exception_ptr fatal_;              // Under the lock: the first.
   std::shared_ptr<const error_handler> handler_;  // Null: the default.
   thread_team team_;                              // Last: the threads use all the others.
 };

@@ -1,9 +1,11 @@
 // A spawned task's life: queued, started, ended, told to whoever waits.
 #include <coppice/detail/outcome_cell.h>
 
+#include "executor/backtrace.h"
 #include "executor/executor_core.h"
 #include "executor/executor_state.h"
 
+#include <coppice/detail/alarm.h>
 #include <coppice/report.h>
 #include <coppice/spawn.h>
 
@@ -40,88 +42,89 @@ std::exception_ptr timed_out(duration limit) noexcept {
   }
 }
 
+task_id id_of(const outcome_cell* task) noexcept {
+  return task != nullptr ? task->id() : task_id::none;
+}
+
 void count_one(const frame_cache::cell_place& place, std::int64_t by) noexcept {
   place.count->change(place.own, by);
 }
 
 }  // namespace
 
-// Waits for the time; if it comes first the task is cancelled.
-class outcome_cell::time_limit final : public suspension, job {
+// When it rings the task is cancelled.
+class outcome_cell::time_limit final : public alarm {
  public:
-  time_limit(outcome_cell& task, duration limit) noexcept : task_(task), limit_(limit) {
-    run = &time_limit::expire;
-  }
+  time_limit(outcome_cell& task, duration limit) noexcept : task_(task), limit_(limit) {}
 
   duration limit() const noexcept { return limit_; }
+  time_point due() const noexcept { return time_after(task_.spawned_at_, limit_); }
 
-  // The pending timer holds a reference to the task. Throws std::bad_alloc.
-  void start(worker_core& here) {
-    at = &here.take_slot();
-    begin(*this, nullptr, here.home, nullptr);
-    const std::uint64_t generation = at->arm(*this);
-    const bool published = at->publish(generation);
-    assert(published);
-    static_cast<void>(published);
-    wait_ = {at, generation};
-    task_.add_reference();
-    try {
-      here.add_timer(due(), wait_);
-    } catch (...) {
-      static_cast<void>(wait_.claim());
-      release(here);
-      throw;
-    }
-  }
-
-  // The task has ended. If the timer has not yet been claimed, its reference is given back.
-  void end(worker_core& here) noexcept {
-    if (wait_ && wait_.claim() == claim_result::won) {
-      release(here);
-    }
+  // Was it the first to ask the task to stop? Told by the reason: the task may see that before ring() returns.
+  bool passed() const noexcept {
+    const reason_block* const mine = reason_.load(std::memory_order_relaxed);
+    return mine != nullptr && reason_access::body(task_.node_.reason()) == mine;
   }
 
  private:
-  static void expire(job& self, worker_core& here) noexcept {
-    auto& limit = static_cast<time_limit&>(self);
-    limit.task_.cancel(cancel_reason(cancel_kind::deadline, {}, limit.task_.site_));
-    limit.release(here);
+  void ring(worker_core& here) noexcept override {
+    const cancel_reason why(cancel_kind::deadline, {}, task_.site_);
+    reason_.store(reason_access::body(why), std::memory_order_relaxed);
+    task_.node_.cancel(why, here.home);
   }
-
-  time_point due() const noexcept { return time_after(task_.spawned_at_, limit_); }
-
-  // Whoever has claimed the slot.
-  void release(worker_core& here) noexcept {
-    slot& done = *std::exchange(at, nullptr);
-    done.release();
-    here.give_slot(done);
-    task_.drop();
-  }
+  void keep() noexcept override { task_.add_reference(); }
+  void let_go() noexcept override { task_.drop(); }
 
   outcome_cell& task_;
   const duration limit_;
-  ticket wait_;  // start(); void when the wait is over.
+  atomic<const reason_block*> reason_{nullptr};  // ring(); compared, and not looked at.
 };
 
-outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options, task_id parent)
-    : id_(next_task_id()),
-      parent_(parent),
-      site_(options.site),
-      spawned_at_(keeper.home().time.now()),
-      guaranteed_(options.start == start_mode::guaranteed),
-      home_id_(keeper.home().id),
-      keeper_(keeper),
-      node_(*this, keeper.node()) {
-  run = &outcome_cell::start_job;
-  if (!options.name.empty()) {
-    label_ = std::make_unique<label>(label{std::string(options.name), nullptr});
+namespace {
+
+// The chain that a spawned task sees: without the values at its head that are not for it.
+binding_ref bindings_for_spawned() noexcept {
+  const worker_core* const here = this_worker();
+  const binding* chain = nullptr;
+  for (cancel_node* each = here != nullptr ? here->scope : nullptr; each != nullptr;
+       each = each->parent()) {
+    if (const binding_ref* const bound = each->bindings()) {
+      chain = bound->get();
+      break;
+    }
   }
-  if (options.timeout) {
-    limit_ = std::make_unique<time_limit>(*this, *options.timeout);
+  while (chain != nullptr && !chain->inherited()) {
+    chain = chain->outer();
   }
+  return binding_ref::share(chain);
 }
 
-outcome_cell::~outcome_cell() = default;
+}  // namespace
+
+outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options)
+    : id_(next_task_id()),
+      parent_(id_of(keeper.node()->task())),
+      site_(options.site),
+      spawned_at_(keeper.home().time.now()),
+      home_(keeper.home().ref()),
+      keeper_(keeper),
+      node_(*this, keeper.node()),
+      bindings_(bindings_for_spawned()),
+      limit_(options.timeout ? std::make_unique<time_limit>(*this, *options.timeout) : nullptr),
+      spawned_by_(keeper.home().settings.debug ? backtrace::capture() : nullptr),
+      label_(options.name.empty()
+                 ? nullptr
+                 : std::make_unique<label>(label{std::string(options.name), nullptr})),
+      guaranteed_(options.start == start_mode::guaranteed),
+      keeps_keeper_(keeper.add_reference()) {
+  run = &outcome_cell::start_job;
+}
+
+outcome_cell::~outcome_cell() {
+  if (keeps_keeper_) {
+    keeper_.drop();
+  }
+}
 
 // A cell lies where frames lie, but is counted.
 void* outcome_cell::operator new(std::size_t bytes) {
@@ -160,11 +163,13 @@ task_status outcome_cell::status() const noexcept {
                                                                           : status;
 }
 
-// Under the lock the task cannot end meanwhile, and so its executor not go away.
 void outcome_cell::cancel(const cancel_reason& reason) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (!done()) {
-    node_.cancel(reason, keeper_.home());
+  if (done()) {
+    return;
+  }
+  const executor_pin home(home_);
+  if (home.get() != nullptr) {
+    node_.cancel(reason, *home.get());
   }
 }
 
@@ -193,10 +198,8 @@ void outcome_cell::launch(bool immediate) noexcept {
 void outcome_cell::start_job(job& self, worker_core& here) noexcept {
   auto& task = static_cast<outcome_cell&>(self);
   here.scope = &task.node_;
-  if (task.node_.requested() && !task.guaranteed_) {
-    task.discard_start();
-    task.settle_cancelled(task.node_.reason());
-    task.finish(task_status::cancelled, here);
+  if (!task.guaranteed_ && task.node_.cancelled_at(here.now())) {
+    task.stopped(here);
     return;
   }
   task.status_.store(task_status::running, std::memory_order_relaxed);
@@ -204,7 +207,7 @@ void outcome_cell::start_job(job& self, worker_core& here) noexcept {
   promise_base* started = nullptr;
   try {
     if (task.limit_) {
-      task.limit_->start(here);
+      task.limit_->set(task.limit_->due(), here);
     }
     started = task.begin();
   } catch (...) {
@@ -217,12 +220,16 @@ void outcome_cell::start_job(job& self, worker_core& here) noexcept {
   }
 }
 
-error_entry outcome_cell::entry_for(std::exception_ptr error) const noexcept {
-  std::optional<cancel_reason> context;
-  if (node_.requested()) {
-    context = node_.reason();
-  }
-  return make_entry(std::move(error), id_, name(), site_, std::move(context), {}, {});
+time_point outcome_cell::deadline() const noexcept {
+  return limit_ ? limit_->due() : time_point::max();
+}
+
+void outcome_cell::refuse() noexcept {
+  const cancel_reason reason = node_.reason();
+  node_.refuse(reason);
+  settle_cancelled(reason);
+  discard_start();
+  status_.store(task_status::cancelled, std::memory_order_release);  // C2
 }
 
 std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
@@ -246,7 +253,7 @@ std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
 std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
   const cancel_reason reason = node_.reason();
   task_status end = task_status::cancelled;
-  if (limit_ && reason.kind() == cancel_kind::deadline) {
+  if (limit_ && limit_->passed()) {
     end = task_status::failed;
     settle_failure(entry_for(timed_out(limit_->limit())));
   } else {
@@ -259,7 +266,7 @@ std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
 
 void outcome_cell::finish(task_status end, worker_core& here) noexcept {
   if (limit_) {
-    limit_->end(here);
+    limit_->clear(here);
   }
   bool taken = false;
   std::vector<std::function<void()>> calls;
@@ -273,10 +280,11 @@ void outcome_cell::finish(task_status end, worker_core& here) noexcept {
       each->listed = false;
       const ticket wait = each->wait;
       const claim_result claimed = wait.claim();
+      each->told = claimed != claim_result::lost;
+      taken = taken || (each->told && each->takes);
       if (claimed == claim_result::won) {
-        wait.at->waiter().resume();
+        wait.at->waiter().resume();  // Its owner may be gone now.
       }
-      taken = taken || claimed != claim_result::lost;
     }
   }
   for (const std::function<void()>& call : calls) {
@@ -325,11 +333,12 @@ class outcome_cell::late_call final : job {
 
   static void post(outcome_cell& task, std::function<void()> function) {
     auto call = std::make_unique<late_call>(task, std::move(function));
-    if (!executor_core::post_to(task.home_id_, *call)) {
+    const executor_pin home(task.home_);
+    if (home.get() == nullptr) {
       throw usage_error(
           "on_done of a task whose runtime has ended: nobody is left to run the callback");
     }
-    static_cast<void>(call.release());
+    home.get()->post(*call.release());
   }
 
  private:
@@ -341,8 +350,7 @@ class outcome_cell::late_call final : job {
     try {
       mine->function_();
     } catch (...) {
-      here.home.owner.report(
-          {error_origin::handler, task.entry_for(std::current_exception()), {}, {}});
+      report_from(nullptr, here, error_origin::handler, task.entry_for(std::current_exception()));
     }
     here.scope = nullptr;
   }
@@ -369,7 +377,7 @@ void outcome_cell::run_done_call(const std::function<void()>& call) noexcept {
   try {
     call();
   } catch (...) {
-    keeper_.report({error_origin::handler, entry_for(std::current_exception()), {}, {}});
+    report_from(&node_, *this_worker(), error_origin::handler, entry_for(std::current_exception()));
   }
 }
 

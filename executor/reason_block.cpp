@@ -1,5 +1,7 @@
 #include <coppice/detail/reason_block.h>
 
+#include "executor/backtrace.h"
+
 #include <coppice/cancel.h>
 
 #include <array>
@@ -71,7 +73,11 @@ const reason_block* reason_block::make(cancel_kind kind, std::string_view text, 
   if (!text.empty()) {
     std::memcpy(behind, text.data(), text.size());
   }
-  return ::new (memory) reason_block(from, kind, behind, text.size(), by, where);
+  auto* const made = ::new (memory) reason_block(from, kind, behind, text.size(), by, where);
+  if (canceller_wanted.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    made->made_by_ = backtrace::capture();
+  }
+  return made;
 }
 
 const reason_block* reason_block::immortal(cancel_kind kind) noexcept {
@@ -86,6 +92,7 @@ const reason_block* reason_block::immortal(cancel_kind kind) noexcept {
 
 void reason_block::destroy(const reason_block* block) noexcept {
   const home from = block->home_;
+  delete block->made_by_;
   block->~reason_block();
   if (from == home::store) {
     give_place_back(block);

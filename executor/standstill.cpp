@@ -79,19 +79,30 @@ bool standstill::move_on(worker& here) noexcept {
     const waiter* const first = first_waiter();
     if (first != nullptr && (!due || first->until < *due)) {
       const time_point until = first->until;
-      core_.time.advance_to(std::max(until, core_.time.now()));
+      move_time_to(until);
       if (resume_tasks(here, until)) {
         return true;
       }
       tell_threads(until);
     } else if (due && (first != nullptr || *due <= core_.time.now() || (autojump_ && released()))) {
-      core_.time.advance_to(std::max(*due, core_.time.now()));
+      move_time_to(*due);
       if (fire_timers(here)) {
         return true;
       }
     } else {
       return false;
     }
+  }
+}
+
+void standstill::move_time_to(time_point later) noexcept {
+  const time_point before = core_.time.now();
+  if (later <= before) {
+    return;
+  }
+  core_.time.advance_to(later);
+  if (cancel_observer* const told = core_.observer.load(std::memory_order_acquire)) {  // X5
+    told->time_moved(before);
   }
 }
 
@@ -323,7 +334,7 @@ std::size_t standstill::live_frames() const noexcept {
 }
 
 bool standstill::alone() const noexcept {
-  return executor_core::live() == 1;
+  return executor_link::open_links() == 1;
 }
 
 void standstill::let_time_go() noexcept {

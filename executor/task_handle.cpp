@@ -78,7 +78,12 @@ task_id parent() {
   return required_cell("this_task::parent()").parent();
 }
 cancel_token token() {
-  return required_cell("this_task::token()").token();
+  const detail::outcome_cell& cell = required_cell("this_task::token()");
+  detail::cancel_node* each = detail::this_worker()->scope;
+  while (each->tokens() == nullptr) {
+    each = each->parent();
+  }
+  return each->tokens()->make(*each, cell.home());
 }
 void rename(std::string_view name) {
   required_cell("this_task::rename()").rename(name);

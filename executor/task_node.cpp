@@ -5,9 +5,6 @@
 
 #include <coppice/detail/outcome_cell.h>
 
-#include <new>
-#include <utility>
-
 namespace coppice::inline v0::detail {
 
 task_node::task_node(outcome_cell& task, cancel_node* parent) noexcept
@@ -15,52 +12,56 @@ task_node::task_node(outcome_cell& task, cancel_node* parent) noexcept
   run = &task_node::deliver;
 }
 
-task_node::~task_node() {
-  if (token_block* const token = token_.load(std::memory_order_relaxed)) {
-    token->drop();
+bool task_node::cancel(const cancel_reason& reason, executor_core& home) noexcept {
+  const bool first = reason_.offer(reason_access::release(reason));
+  if (state_.request()) {
+    home.bump_epoch();
+    task_.add_reference();
+    home.post(*this);
+    home.bump_epoch();  // Again: who saw only the first found nothing in the inbox.
   }
+  return first;
 }
 
-void task_node::cancel(const cancel_reason& reason, executor_core& home) noexcept {
-  if (!reason_.offer(reason_access::release(reason))) {
-    return;
+void task_node::refuse(const cancel_reason& reason) noexcept {
+  if (reason_.offer(reason_access::release(reason))) {
+    state_.request();
   }
-  state_.request();
-  if (token_block* const token = token_.load(std::memory_order_seq_cst)) {  // N2
-    token->request(reason_access::release(reason));
-  }
-  home.bump_epoch();
-  task_.add_reference();
-  home.post(*this);
-  home.bump_epoch();  // Again: who saw only the first found nothing in the inbox.
 }
 
 cancel_token task_node::token() {
-  token_block* token = token_.load(std::memory_order_acquire);  // N2
-  if (token == nullptr) {
-    token_block* const fresh = token_block::make();
-    if (fresh == nullptr) {
-      throw std::bad_alloc();
-    }
-    if (token_.compare_exchange_strong(token, fresh, std::memory_order_seq_cst,  // N2
-                                       std::memory_order_acquire)) {             // N2
-      token = fresh;
-      if (requested()) {
-        token->mark(reason_access::release(reason()));
-      }
-    } else {
-      fresh->drop();
-    }
+  return tokens_.make(*this, task_.home());
+}
+
+const reason_block* task_node::known_reason() const noexcept {
+  return requested() ? reason_.get() : learned_.get();
+}
+
+void task_node::learn(const reason_block& why) noexcept {
+  if (learned_.get() == nullptr) {
+    why.add_reference();
+    learned_.offer(&why);
   }
-  return token_access::share(token);
+}
+
+const binding_ref* task_node::bindings() const noexcept {
+  return &task_.bindings();
+}
+
+time_point task_node::deadline() const noexcept {
+  return task_.deadline();
+}
+
+std::string task_node::label() const {
+  const std::string_view name = task_.name();
+  return name.empty() ? "task " + std::to_string(static_cast<std::uint64_t>(task_.id()))
+                      : std::string(name);
 }
 
 void task_node::deliver(job& self, worker_core& here) noexcept {
   auto& node = static_cast<task_node&>(self);
-  if (token_block* const token = node.token_.load(std::memory_order_acquire)) {  // N2
-    token->mark(reason_access::release(node.reason()));
-  }
   node.walk_below(here);
+  here.home.mark_tokens();
   node.task_.drop();
 }
 

@@ -1,8 +1,6 @@
 // Threads with a stack of a given size.
 #include "executor/thread_team.h"
 
-#include <csignal>
-
 #include <cstdio>
 #include <memory>
 #include <system_error>
@@ -10,24 +8,6 @@
 namespace coppice::inline v0::detail {
 
 namespace {
-
-// Signals are for the threads of the program: a handler could need more stack than a worker has. What a
-// thread does to itself, and profilers, stay.
-class signals_blocked {
- public:
-  signals_blocked() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) {
-      sigdelset(&all, own);
-    }
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 std::size_t stack_bytes_of_this_thread() noexcept {
   pthread_attr_t attributes;
@@ -67,7 +47,6 @@ std::size_t thread_team::create(std::size_t wanted, std::size_t stack_bytes) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   int error = stack_bytes != 0 ? pthread_attr_setstacksize(&attributes, stack_bytes) : 0;
-  const signals_blocked blocked;
   for (std::size_t i = 0; i != wanted && error == 0; ++i) {
     auto argument = std::make_unique<start>(start{this, i});
     pthread_t thread;

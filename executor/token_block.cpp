@@ -1,7 +1,12 @@
 #include <coppice/detail/token_block.h>
 
+#include "executor/executor_core.h"
+
+#include <coppice/detail/cancel_node.h>
+
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace coppice::inline v0::detail {
 
@@ -31,6 +36,45 @@ void token_block::mark(const reason_block* counted) noexcept {
   }
 }
 
+bool token_block::look(epoch now) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (node_ == nullptr) {
+    return requested_.load(std::memory_order_acquire);  // CT1
+  }
+  if (node_->cancelled_at(now)) {
+    request(reason_access::release(node_->reason()));
+    return true;
+  }
+  seen_.store(now, std::memory_order_relaxed);
+  return false;
+}
+
+void token_block::detach(bool look_first) noexcept {
+  bool stop = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (node_ != nullptr) {
+      const bool asked =
+          look_first
+              ? node_->cancelled_at(home_.link->cancels.load(std::memory_order_acquire))  // E1
+              : node_->requested();
+      if (asked) {
+        request(reason_access::release(node_->reason()));
+      }
+      node_ = nullptr;
+    }
+    stop = listed_;
+  }
+  if (stop) {
+    mark_if_requested();
+  }
+}
+
+bool token_block::watching() noexcept {
+  const std::lock_guard lock(mutex_);
+  return node_ != nullptr;
+}
+
 std::stop_token token_block::std_token() {
   void* source = source_.load(std::memory_order_acquire);  // CT2
   if (source == nullptr || source == this) {
@@ -46,7 +90,25 @@ std::stop_token token_block::std_token() {
       }
     } while (source == this);
   }
+  list();
   return static_cast<std::stop_source*>(source)->get_token();
+}
+
+// Then looks for a request that nobody may have marked; there can be no callback yet.
+void token_block::list() noexcept {
+  if (home_.link != nullptr) {
+    bool first = false;
+    {
+      const std::lock_guard lock(mutex_);
+      first = node_ != nullptr && !std::exchange(listed_, true);
+    }
+    const executor_pin home(home_);
+    if (first && home.get() != nullptr) {
+      home.get()->tokens.add(*this);
+      static_cast<void>(requested());
+      mark_if_requested();
+    }
+  }
 }
 
 }  // namespace coppice::inline v0::detail

@@ -31,6 +31,7 @@ namespace {
 // Prime, so that it falls in with no pattern.
 constexpr std::uint32_t ticks_between_foreign_jobs = 61;
 constexpr std::uint32_t most_next_up_in_a_row = 16;
+constexpr std::uint32_t ticks_between_clock_reads = 32;
 constexpr auto idle_before_trim = std::chrono::milliseconds(10);
 constexpr auto watch_period = std::chrono::milliseconds(1);
 
@@ -49,7 +50,7 @@ void count(atomic<std::uint64_t>& counter) noexcept {
 }  // namespace
 
 worker::worker(executor_core& owner, std::size_t index)
-    : worker_core(owner, owner.epoch_),
+    : worker_core(owner, owner.link.cancels),
       index_(index),
       random_(0x9e37'79b9'7f4a'7c15ULL * (index + 1)) {
   if (owner.settings.ordered()) {
@@ -71,6 +72,7 @@ worker::~worker() {
 void worker::run(std::uintptr_t stack_base, std::size_t stack_bytes) noexcept {
   stack_limit = stack_base - std::min<std::size_t>(stack_bytes / 2, std::size_t{64} * 1024);
   current_worker = this;
+  read_clock();
   if (home.still != nullptr) {
     rest();
   }
@@ -90,6 +92,11 @@ void worker::run_job(job& found) noexcept {
   ready_awaits_left = home.settings.ready_await_budget;
   found.run(found, *this);
   settle();
+}
+
+time_point worker::read_clock() noexcept {
+  loop_time = home.time.now();
+  return loop_time;
 }
 
 void worker::count_forced_yield() noexcept {
@@ -112,7 +119,10 @@ void worker::count_end(task_status status) noexcept {
 // Own work first, newest first; but now and then something from outside, so that nobody waits for ever.
 job* worker::find_job() noexcept {
   job* found = nullptr;
-  if (++tick_ % ticks_between_foreign_jobs == 0 || others_first_) {
+  if (++tick_ % ticks_between_clock_reads == 0) {
+    read_clock();
+  }
+  if (tick_ % ticks_between_foreign_jobs == 0 || others_first_) {
     others_first_ = false;
     found = take_foreign();
   }
@@ -136,6 +146,9 @@ job* worker::find_job() noexcept {
 
 // What there was no memory to bag is run in plain order.
 job* worker::draw_job() noexcept {
+  if (++tick_ % ticks_between_clock_reads == 0) {
+    read_clock();
+  }
   for (;;) {
     fill_bag();
     job* found = bag_->draw();
@@ -166,7 +179,7 @@ void worker::fill_bag() noexcept {
     bag_->add(*found);
   }
   if (earliest_timer() != time_point::max()) {
-    fire_timers(*this, home.time.now());
+    fire_timers(*this, read_clock());
   }
   collect_wakes();
 }
@@ -213,7 +226,7 @@ job* worker::take_next() noexcept {
 // each goes first every other time, since either may never run dry: a task that yields is always ready.
 job* worker::take_foreign() noexcept {
   if (earliest_timer() != time_point::max()) {
-    fire_timers(*this, home.time.now());
+    fire_timers(*this, read_clock());
   }
   collect_wakes();
   submitted_first_ = !submitted_first_;
@@ -267,7 +280,7 @@ bool worker::others_wait() noexcept {
   count(counters_.looks);
   forks_until_look = bag_ == nullptr ? forks_between_looks : 1;
   if (earliest_timer() != time_point::max()) {
-    fire_timers(*this, home.time.now());
+    fire_timers(*this, read_clock());
   }
   if (home.idle.anyone_idle() && forks.publish()) {
     home.wake_if_wanted();
@@ -359,6 +372,7 @@ bool worker::work_in_sight() const noexcept {
 void worker::rest() noexcept {
   count(counters_.parks);
   home.still->rest(*this, index_, std::exchange(searching_, true));
+  read_clock();
 }
 
 // Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
@@ -383,7 +397,7 @@ job* worker::sleep() noexcept {
   bool watching = !all_asleep && !home.watched.exchange(true, std::memory_order_relaxed);
   job* found = nullptr;
   while (!home.idle.wait(index_, std::min({earliest_timer(), trim_at, next_watch(watching)}))) {
-    const time_point now = home.time.now();
+    const time_point now = read_clock();
     if (now >= trim_at) {
       frames.trim(home.settings.frame_cache_bytes);
       trim_at = time_point::max();
@@ -404,6 +418,7 @@ job* worker::sleep() noexcept {
   if (watching) {
     home.watched.store(false, std::memory_order_relaxed);
   }
+  read_clock();
   return found;
 }
 

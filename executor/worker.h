@@ -82,6 +82,7 @@ class worker final : public worker_core {
   bool others_wait() noexcept;
   bool collect_wakes() noexcept;
   void run_job(job& found) noexcept;
+  time_point read_clock() noexcept;
   void add_ready(job& ready) noexcept;
 
   const std::size_t index_;

@@ -140,6 +140,14 @@ time_point worker_core::time_now() const noexcept {
   return home.time.now();
 }
 
+executor_ref worker_core::executor() const noexcept {
+  return home.ref();
+}
+
+void worker_core::mark_tokens() noexcept {
+  home.mark_tokens();
+}
+
 void worker_core::settle() noexcept {
   for (;;) {
     if (const std::coroutine_handle<> resumed = std::exchange(next, nullptr)) {
@@ -176,6 +184,10 @@ std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_cor
   here.scope = ended->scope_;  // For the destructors.
   for (;;) {
     const continuation after = ended->continuation_;
+    if (hooked(after)) [[unlikely]] {
+      ended->continuation_ = with_stop(after);
+      return end_body(*ended, here);
+    }
     void* const target = ended->target_;
     const std::uint32_t chain = ended->chain;
     ended->handle().destroy();
@@ -186,9 +198,15 @@ std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_cor
   }
 }
 
+std::coroutine_handle<> promise_base::end_body(promise_base& ended, worker_core& here) noexcept {
+  here.scope = ended.scope_;
+  const bool stopped = with_stop(ended.continuation_) == ended.continuation_;
+  return ended.hook()->body_ended(stopped, here);
+}
+
 std::coroutine_handle<> promise_base::stop_target(continuation after, void* target,
                                                   std::uint32_t chain, worker_core& here) noexcept {
-  switch (without_stop(after)) {
+  switch (kind_of(after)) {
     case continuation::fork:
     case continuation::fork_each:
       return static_cast<fork_base*>(target)->child_stopped(here, chain);

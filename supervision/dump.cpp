@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
 #include <absl/time/time.h>
+#include <coppice/detail/scope_core.h>
 #include <coppice/error.h>
 
 #include <algorithm>
@@ -28,8 +29,27 @@ std::uint64_t number(task_id id) {
   return static_cast<std::uint64_t>(id);
 }
 
+// The task may end at any time, and with it what is above; so its scope is kept open while somebody looks up. The
+// root stays, and is never asked itself.
+bool cancelled_from_above(outcome_cell& cell) noexcept {
+  scope_core* const scope = cell.keeper().node()->scope();
+  if (scope == nullptr || !scope->enter_open()) {
+    return false;
+  }
+  const bool cancelled = scope->cancelled();
+  scope->leave();
+  return cancelled;
+}
+
+}  // namespace
+
+bool asked_to_stop(const task_ref& task) noexcept {
+  outcome_cell& cell = handle_access::cell(task, "dump");
+  return cell.cancel_requested() || cancelled_from_above(cell);
+}
+
 task_info info_of(const task_ref& task, time_point now) {
-  const outcome_cell& cell = handle_access::cell(task, "dump");
+  outcome_cell& cell = handle_access::cell(task, "dump");
   task_info info;
   info.task = task;
   info.id = cell.id();
@@ -40,10 +60,15 @@ task_info info_of(const task_ref& task, time_point now) {
   info.age = now - cell.spawned_at();
   if (const char* const what = cell.waiting_for()) {
     info.waiting_for = what;
+    info.waiting = std::max(now - cell.waiting_since(), duration::zero());
   }
-  info.cancel_requested = cell.cancel_requested();
+  info.scope = cell.keeper().name();
+  info.cancel_requested = asked_to_stop(task);
+  info.shielded = cell.node().shields_itself();
   return info;
 }
+
+namespace {
 
 // Length of the UTF-8 sequence that the text begins with; 0 if it begins with none.
 std::size_t sequence_length(std::string_view text) noexcept {
@@ -98,11 +123,18 @@ std::string line_of(const task_info& task) {
   const std::string_view status = to_string(task.status);
   absl::StrAppend(&line, " ", absl::string_view(status.data(), status.size()));
   if (!task.waiting_for.empty()) {
-    absl::StrAppend(&line, " on ", task.waiting_for);
+    absl::StrAppend(&line, " on ", task.waiting_for, " for ",
+                    absl::FormatDuration(absl::FromChrono(task.waiting)));
   }
   absl::StrAppend(&line, ", ", absl::FormatDuration(absl::FromChrono(task.age)), " old");
   if (task.cancel_requested) {
     absl::StrAppend(&line, ", asked to stop");
+  }
+  if (task.shielded) {
+    absl::StrAppend(&line, ", shielded");
+  }
+  if (!task.scope.empty()) {
+    absl::StrAppend(&line, ", in \"", task.scope, "\"");
   }
   if (*task.site.file != '\0') {
     absl::StrAppend(&line, ", spawned at ", task.site.file, ":", task.site.line);
@@ -118,7 +150,9 @@ void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
         << ",\"name\":" << json_text(task.name) << ",\"scope\":" << json_text(task.scope)
         << R"(,"status":")" << to_string(task.status) << R"(","age_ns":)" << task.age.count()
         << ",\"waiting_for\":" << json_text(task.waiting_for)
+        << ",\"waiting_ns\":" << task.waiting.count()
         << ",\"cancel_requested\":" << (task.cancel_requested ? "true" : "false")
+        << ",\"shielded\":" << (task.shielded ? "true" : "false")
         << ",\"file\":" << json_text(task.site.file) << ",\"line\":" << task.site.line
         << ",\"function\":" << json_text(task.site.function) << "}";
     separator = ",";
@@ -200,6 +234,15 @@ void print_stuck(const executor& of) noexcept {
     std::fputs("coppice: shutdown waits for tasks that were asked to stop and are still there\n",
                stderr);
   }
+}
+
+void print_late(const std::vector<task_info>& tasks, duration limit) {
+  std::ostringstream block;
+  for (const task_info& task : tasks) {
+    block << "coppice: still there " << absl::FormatDuration(absl::FromChrono(limit))
+          << " after it was asked to stop: " << line_of(task) << '\n';
+  }
+  std::fputs(block.str().c_str(), stderr);
 }
 
 }  // namespace detail

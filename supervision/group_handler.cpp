@@ -46,10 +46,10 @@ outcome_cell* current_task() noexcept {
   return here != nullptr && here->scope != nullptr ? here->scope->task() : nullptr;
 }
 
-// To the error handler that the task has.
+// To whoever hears of what nobody takes here.
 void report(error_origin origin, const error_entry& lost) noexcept {
-  if (const outcome_cell* const task = current_task()) {
-    task->keeper().report({origin, lost, {}, {}});
+  if (const worker_core* const here = this_worker()) {
+    report_from(here->scope, *here, origin, lost);
   } else {
     default_error_handler({origin, lost, {}, {}});
   }
@@ -57,11 +57,8 @@ void report(error_origin origin, const error_entry& lost) noexcept {
 
 // What the task that runs here has let go.
 error_entry entry_here(std::exception_ptr error) noexcept {
-  if (const outcome_cell* const task = current_task()) {
-    return make_entry(std::move(error), task->id(), task->name(), task->site(), std::nullopt, {},
-                      {});
-  }
-  return error_entry(std::move(error));
+  outcome_cell* const task = current_task();
+  return task != nullptr ? task->entry_for(std::move(error)) : error_entry(std::move(error));
 }
 
 }  // namespace

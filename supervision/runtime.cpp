@@ -15,13 +15,36 @@ namespace coppice::inline v0 {
 
 namespace detail {
 
-runtime_state::runtime_state(const options& from, const test_setup* setup) : beneath(from, setup) {
+// Handles may outlive the runtime.
+void runtime_state::root_scope::cancel(const cancel_reason& reason) noexcept {
+  const executor_pin there(home());
+  if (there.get() != nullptr) {
+    of_.beneath.cancel_all(reason);
+  }
+}
+
+void runtime_state::root_scope::request_shutdown() noexcept {
+  const executor_pin there(home());
+  if (there.get() != nullptr) {
+    of_.request_shutdown();
+  }
+}
+
+runtime_state::runtime_state(const options& from, const test_setup* setup)
+    : beneath(from, setup), root(new root_scope(*this)) {
+  beneath.set_root_scope(root.get());
   request.state = this;
   request.run = [](job& self, worker_core&) noexcept {
     executor& tasks = static_cast<request_job&>(self).state->beneath;
     tasks.close();
     tasks.cancel_all(reason_access::immortal(cancel_kind::shutdown));
   };
+  const bool asked_for = from.cancel_watchdog || options::from_env().cancel_watchdog;
+  watch.watch(beneath, setup != nullptr && setup->virtual_time, asked_for);
+}
+
+runtime_state::~runtime_state() {
+  watch.stop();
 }
 
 void runtime_state::begin_main() {

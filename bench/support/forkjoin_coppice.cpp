@@ -1,5 +1,5 @@
 // The fork-join programs on coppice.
-#include <coppice/detail/fork_join.h>
+#include <coppice/gather.h>
 #include <coppice/runtime.h>
 #include <coppice/task.h>
 
@@ -12,14 +12,14 @@
 namespace bench {
 namespace {
 
+using coppice::gather_n;
 using coppice::task;
-using coppice::detail::fork_join_n;
 
 BENCH_OPAQUE task<std::uint64_t> fib(unsigned n) {
   if (n < 2) {
     co_return n;
   }
-  const auto [x, y] = co_await coppice::detail::fork_join(fib(n - 1), fib(n - 2));
+  const auto [x, y] = co_await coppice::gather(fib(n - 1), fib(n - 2));
   co_return x + y;
 }
 
@@ -30,7 +30,7 @@ BENCH_OPAQUE task<std::uint64_t> skynet(std::uint64_t first, unsigned depth) {
   const std::uint64_t step = power_of_ten(depth - 1);
   std::array<std::uint64_t, 10> sums;
   const auto child = [=](std::size_t i) { return skynet(first + i * step, depth - 1); };
-  co_await fork_join_n(sums.size(), child, sums.begin());
+  co_await gather_n(sums.size(), child, sums.begin());
   std::uint64_t sum = 0;
   for (const std::uint64_t part : sums) {
     sum += part;
@@ -50,7 +50,7 @@ BENCH_OPAQUE task<std::uint64_t> nqueens(board<Queens> queens, std::size_t row) 
     queens[row] = columns[i];
     return nqueens(queens, row + 1);
   };
-  co_await fork_join_n(count, child, sums.begin());
+  co_await gather_n(count, child, sums.begin());
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i != count; ++i) {
     sum += sums[i];
@@ -64,8 +64,8 @@ BENCH_OPAQUE task<void> matmul(product part) {
     co_return;
   }
   for (unsigned k = 0; k != 2; ++k) {
-    co_await coppice::detail::fork_join(matmul(part.half(0, 0, k)), matmul(part.half(0, 1, k)),
-                                        matmul(part.half(1, 0, k)), matmul(part.half(1, 1, k)));
+    co_await coppice::gather(matmul(part.half(0, 0, k)), matmul(part.half(0, 1, k)),
+                             matmul(part.half(1, 0, k)), matmul(part.half(1, 1, k)));
   }
 }
 

@@ -111,21 +111,6 @@ TEST(ExecutorCore, HasAnIdOfItsOwn) {
   EXPECT_NE(first.state().core->id, second.state().core->id);
 }
 
-TEST(ExecutorCore, IsFoundByItsIdWhileItLives) {
-  bare_wait wake;
-  std::uint64_t id = 0;
-  const std::size_t before = executor_core::live();
-  {
-    executor on({.threads = 1});
-    EXPECT_EQ(executor_core::live(), before + 1);
-    id = on.state().core->id;
-    EXPECT_TRUE(executor_core::post_to(id, wake));
-    wake.await_done();
-  }
-  EXPECT_EQ(executor_core::live(), before);
-  EXPECT_FALSE(executor_core::post_to(id, wake));
-}
-
 // X3: the workers leave, from whatever sleep.
 TEST(ExecutorCore, StopEndsAllWorkers) {
   for (long round = 0; round != rounds(10'000, 100); ++round) {

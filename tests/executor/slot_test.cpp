@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "executor/slots.h"
 #include "tests/support/load.h"
 #include "tests/support/race.h"
 
@@ -177,7 +178,7 @@ TEST_F(Slot, IsHeldFromOneWaitToTheNext) {
 }
 
 TEST_F(Slot, LeadsSomewhereAsLongAsItIsALink) {
-  slot_chunk below(slot_chunk::kind::small);
+  slot_chunk& below = chunk_reserve::take(slot_chunk::kind::small);
   ASSERT_TRUE(slot_.hold_if_empty());
   slot_.link(below);
   const slot::view seen = slot_.look();
@@ -189,6 +190,7 @@ TEST_F(Slot, LeadsSomewhereAsLongAsItIsALink) {
   EXPECT_EQ(slot_.look().at, slot::state::held);
   slot_.link(below);
   EXPECT_EQ(slot_.linked(seen), nullptr) << "another link, though to the same place";
+  chunk_reserve::give_back(below);
 }
 
 TEST_F(Slot, WhoClaimsWithoutWaitingLosesAgainstALook) {

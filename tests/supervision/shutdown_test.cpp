@@ -203,7 +203,8 @@ TEST_F(Shutdown, RequestedFromASignalHandlerWhileTasksRun) {
     signalled = &rt;
     const pthread_t self = ::pthread_self();
     // Interrupts this thread wherever it is: in spawn, in block_on, in a lock.
-    rt.spawn([=] { ::pthread_kill(self, SIGUSR1); });
+    // It runs even if the first block_on is over before it has begun.
+    rt.spawn({.start = start_mode::guaranteed}, [=] { ::pthread_kill(self, SIGUSR1); });
     try {
       for (;;) {
         rt.block_on([&]() -> task<> {

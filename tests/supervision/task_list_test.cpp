@@ -42,10 +42,11 @@ TEST_F(TaskList, PrintsALineATaskIndentedUnderItsParent) {
   second.cancel_requested = true;
   second.site = {"file.cpp", "f", 7};
   const std::string text = printed({info(1, 0, "a"), second, info(3, 99, "")});
-  EXPECT_EQ(text,
-            "task 1 \"a\" pending, 0 old\n"
-            "  task 2 \"b\" suspended on sleep, 1.5s old, asked to stop, spawned at file.cpp:7\n"
-            "task 3 pending, 0 old\n");
+  EXPECT_EQ(
+      text,
+      "task 1 \"a\" pending, 0 old\n"
+      "  task 2 \"b\" suspended on sleep for 0, 1.5s old, asked to stop, spawned at file.cpp:7\n"
+      "task 3 pending, 0 old\n");
 }
 
 TEST_F(TaskList, PrintsJsonWithEveryField) {
@@ -77,7 +78,7 @@ TEST_F(TaskList, ListsWhatLivesAndSaysWhatIsStuck) {
   EXPECT_EQ(all[1].name, "computing");
   const std::vector<stuck_child> stuck = stuck_tasks(tasks);
   ASSERT_EQ(stuck.size(), 2u);
-  EXPECT_EQ(stuck[0].waiting_for, "sleep");
+  EXPECT_EQ(stuck[0].waiting_for, "sleep_for");
   EXPECT_EQ(stuck[1].waiting_for, "running");
   testing::internal::CaptureStderr();
   print_stuck(tasks);

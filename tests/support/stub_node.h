@@ -75,8 +75,8 @@ class stub_node final : public detail::branch_node, detail::job {
     return guarded;
   }
 
-  const detail::reason_block* own_reason() const noexcept override {
-    return detail::reason_block::immortal(cancel_kind::requested);
+  const detail::reason_block* known_reason() const noexcept override {
+    return requested() ? detail::reason_block::immortal(cancel_kind::requested) : nullptr;
   }
 
   bool poll(detail::epoch now) noexcept override {

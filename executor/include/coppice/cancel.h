@@ -119,6 +119,9 @@ struct reason_access {
     return {cancel_reason::adopted(), counted};
   }
 
+  // Borrowed; null for none().
+  static const reason_block* body(const cancel_reason& of) noexcept { return of.block_; }
+
   // One more reference to a borrowed body; null gives none().
   static cancel_reason share(const reason_block* borrowed) noexcept {
     if (borrowed != nullptr) {

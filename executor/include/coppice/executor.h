@@ -4,6 +4,7 @@
 #pragma once
 
 #include <coppice/awaitable.h>
+#include <coppice/detail/cancel_observer.h>
 #include <coppice/detail/executor_state.h>
 #include <coppice/detail/export.h>
 #include <coppice/options.h>
@@ -116,6 +117,15 @@ class COPPICE_EXPORT executor : public spawner<executor> {
   // Runs a job on a worker; it must live until then. Async-signal-safe; never allocates, never fails.
   void post(detail::job& ready) noexcept;
 
+  // The library's own: the node under which all tasks stand, and the scope that it is to users.
+  detail::cancel_node& root() const noexcept;
+  void set_root_scope(detail::scope_core* scope) noexcept;
+  detail::task_keeper& root_keeper() const noexcept;
+  detail::executor_ref ref() const noexcept;
+
+  // The library's own: it is told from now on, and outlives the executor.
+  void observe_cancels(detail::cancel_observer& observer) noexcept;
+
   // The library's own.
   detail::executor_state& state() const noexcept { return *state_; }
 
@@ -142,6 +152,9 @@ namespace detail {
 
 // The executor of the running task. usage_error outside a task, naming the call.
 COPPICE_EXPORT executor& current_executor(const char* call);
+
+// That whose worker it is.
+COPPICE_EXPORT executor& executor_of(const worker_core& here) noexcept;
 
 class COPPICE_EXPORT schedule_operation : public own_awaitable, job {
  public:

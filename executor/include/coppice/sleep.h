@@ -11,7 +11,7 @@ namespace detail {
 class sleep_source {
  public:
   using value_type = void;
-  static constexpr const char* name = "sleep";
+  static constexpr const char* name = "sleep_for";
 
   explicit sleep_source(time_point due) noexcept : due_(due) {}
 
@@ -66,6 +66,9 @@ class [[nodiscard]] sleep_operation : public own_awaitable {
 };
 
 COPPICE_EXPORT time_point later_by(duration d) noexcept;
+
+// The time in d, on the current executor's clock: never if d is `forever`, now if it is negative.
+COPPICE_EXPORT time_point time_in(duration d) noexcept;
 
 }  // namespace detail
 

@@ -122,26 +122,60 @@ struct spawn_access {
 // The task keeper behind the free functions. usage_error outside a task.
 COPPICE_EXPORT task_keeper& current_root();
 
+// Counted in by a keeper, until it is listed.
+class entered {
+ public:
+  explicit entered(task_keeper& keeper) noexcept : keeper_(&keeper), answer(keeper.enter()) {}
+  entered(const entered&) = delete;
+  entered& operator=(const entered&) = delete;
+  ~entered() {
+    if (keeper_ != nullptr && (answer == admission::admitted || answer == admission::cancelled)) {
+      keeper_->leave();
+    }
+  }
+
+  void listed() noexcept { keeper_ = nullptr; }
+
+ private:
+  task_keeper* keeper_;
+
+ public:
+  const admission answer;
+};
+
+// `insist`: on a cancelled keeper gives a task that has ended as cancelled, rather than none.
 template <class T, class Start, class... From>
 std::pair<admission, task_handle<T>> start_under(task_keeper& keeper, const spawn_options& options,
-                                                 From&&... from) {
-  auto* const cell =
-      new spawned_cell<T, Start>(keeper, options, current_task_id(), std::forward<From>(from)...);
-  cell_ref created(cell);
-  const admission answer = keeper.admit(*cell);
-  if (answer != admission::admitted) {
-    cell->start_of().give_back(std::forward<From>(from)...);
-    return {answer, task_handle<T>()};
+                                                 bool insist, From&&... from) {
+  entered counted(keeper);
+  const bool runs =
+      counted.answer == admission::admitted ||
+      (counted.answer == admission::cancelled && options.start == start_mode::guaranteed);
+  if (!runs && !(counted.answer == admission::cancelled && insist)) {
+    return {counted.answer, task_handle<T>()};
   }
+  auto* const cell = new spawned_cell<T, Start>(keeper, options, std::forward<From>(from)...);
+  cell_ref created(cell);
   task_handle<T> handle{cell_ref(created)};
+  if (!runs) {
+    cell->refuse();
+    return {admission::admitted, std::move(handle)};
+  }
+  try {
+    keeper.list(*cell);
+  } catch (...) {
+    cell->start_of().give_back(std::forward<From>(from)...);
+    throw;
+  }
+  counted.listed();
   created.release()->launch(options.start == start_mode::immediate);
-  return {answer, std::move(handle)};
+  return {admission::admitted, std::move(handle)};
 }
 
 template <class T>
 std::optional<task_handle<T>> try_start(task_keeper& keeper, const spawn_options& options,
                                         task<T>&& from) {
-  auto [answer, handle] = start_under<T, started_task<T>>(keeper, options, std::move(from));
+  auto [answer, handle] = start_under<T, started_task<T>>(keeper, options, false, std::move(from));
   return answer == admission::admitted ? std::optional(std::move(handle)) : std::nullopt;
 }
 
@@ -154,13 +188,13 @@ std::optional<task_handle<spawned_t<F, Args...>>> try_start_call(task_keeper& ke
                                                                  F&& function,
                                                                  Args&&... arguments) {
   auto [answer, handle] = start_under<spawned_t<F, Args...>, started_call_of<F, Args...>>(
-      keeper, options, std::forward<F>(function), std::forward<Args>(arguments)...);
+      keeper, options, false, std::forward<F>(function), std::forward<Args>(arguments)...);
   return answer == admission::admitted ? std::optional(std::move(handle)) : std::nullopt;
 }
 
 template <class T>
 task_handle<T> start(task_keeper& keeper, const spawn_options& options, task<T>&& from) {
-  auto [answer, handle] = start_under<T, started_task<T>>(keeper, options, std::move(from));
+  auto [answer, handle] = start_under<T, started_task<T>>(keeper, options, true, std::move(from));
   if (answer != admission::admitted) {
     throw_refused(answer, keeper);
   }
@@ -171,7 +205,7 @@ template <class F, class... Args>
 task_handle<spawned_t<F, Args...>> start_call(task_keeper& keeper, const spawn_options& options,
                                               F&& function, Args&&... arguments) {
   auto [answer, handle] = start_under<spawned_t<F, Args...>, started_call_of<F, Args...>>(
-      keeper, options, std::forward<F>(function), std::forward<Args>(arguments)...);
+      keeper, options, true, std::forward<F>(function), std::forward<Args>(arguments)...);
   if (answer != admission::admitted) {
     throw_refused(answer, keeper);
   }
@@ -194,7 +228,8 @@ concept plain_spawnable = spawnable<F, Args...> && !ends_with_site<F, Args...>;
 // How tasks are started, alike on everything that keeps tasks. The forms may be called from any thread and
 // return at once. A callable and its arguments are copied (lvalues) or moved (rvalues) beside the frame and
 // live until it is destroyed; a callable may also give a plain T, and is then run as it is, on a worker.
-// After the exit: scope_closed. Over a limit: resource_exhausted. Without memory: std::bad_alloc. If spawn
+// On a cancelled scope: a handle that is already cancelled; nothing runs, the arguments are destroyed. After the
+// exit: scope_closed. Over a limit: resource_exhausted. Without memory: std::bad_alloc. If spawn
 // throws, a task given as an rvalue is still in the caller's hands.
 template <class Self>
 class spawner {
@@ -251,7 +286,7 @@ class spawner {
                               std::forward<Rest>(rest)...);
   }
 
-  // Empty if refused (closed, over a limit); then the task, callable and arguments are untouched.
+  // Empty if refused (cancelled, closed, over a limit); then the task, callable and arguments are untouched.
   template <class T>
   [[nodiscard]] std::optional<task_handle<T>> try_spawn(task<T>&& t,
                                                         source_site site = source_site::current()) {

@@ -74,15 +74,20 @@ class COPPICE_EXPORT end_source {
   using value_type = void;
   static constexpr const char* name = "task";
 
-  explicit end_source(task_ref of) noexcept : of_(std::move(of)) {}
-  end_source(end_source&& other) noexcept : of_(std::move(other.of_)) {}
+  // `takes`: the failure of a task of the runtime, if it is one, is the waiter's, and not reported.
+  explicit end_source(task_ref of, bool takes = true) noexcept : of_(std::move(of)) {
+    waiter_.takes = takes;
+  }
+  end_source(end_source&& other) noexcept : of_(std::move(other.of_)) {
+    waiter_.takes = other.waiter_.takes;
+  }
 
   bool ready() const { return handle_access::cell(of_, "co_await").done(); }
   void arm(const ticket& wait, worker_core& here);
   void disarm() noexcept;
   void result() const noexcept {}
 
- private:
+ protected:
   task_ref of_;
   end_waiter waiter_;
 };
@@ -174,8 +179,9 @@ namespace this_task {
 COPPICE_EXPORT task_id id() noexcept;
 COPPICE_EXPORT std::string_view name();
 COPPICE_EXPORT task_ref ref();
-COPPICE_EXPORT task_id parent();  // The task that spawned it; none at the root.
-COPPICE_EXPORT cancel_token token();
+// The task that hosts the scope it was spawned into; none at the root.
+COPPICE_EXPORT task_id parent();
+COPPICE_EXPORT cancel_token token();  // Sees the innermost scope and all above it, up to a shield.
 COPPICE_EXPORT void rename(std::string_view name);
 
 }  // namespace this_task

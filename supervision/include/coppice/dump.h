@@ -24,8 +24,10 @@ struct task_info {
   source_site site;
   task_status status = task_status::pending;
   duration age{};
-  std::string waiting_for;  // "sleep", "task", ...; empty unless suspended.
-  bool cancel_requested = false;
+  std::string waiting_for;        // "sleep_for", "task", ...; empty unless suspended.
+  duration waiting{};             // Since when, to about a millisecond.
+  bool cancel_requested = false;  // Of it or a scope above, up to a shield.
+  bool shielded = false;          // It has put up a shield against such requests.
 };
 
 // Every live task of the current task's runtime, parents before children; no worker is stopped. usage_error

@@ -19,29 +19,36 @@
 //   E1  cancel() sets a node's flag, then moves the executor's epoch; a poll reads the epoch, and only then the
 //       flags: who sees the epoch moved sees the flag.
 //   CN3  A strand's slot is published once made.
+//   CN4  Who waits says since when, then what for: who reads the latter sees a time that is not older.
 #pragma once
 
 #include <coppice/cancel.h>
+#include <coppice/clock.h>
 #include <coppice/detail/atomic.h>
+#include <coppice/detail/executor_link.h>
 #include <coppice/detail/export.h>
 #include <coppice/detail/scope_state.h>
 #include <coppice/detail/slot.h>
 #include <coppice/detail/slot_set.h>
 
 #include <cstdint>
+#include <string>
+
+namespace coppice::inline v0 {
+struct error_report;
+}  // namespace coppice::inline v0
 
 namespace coppice::inline v0::detail {
 
+class binding_ref;
 class branch_node;
 class executor_core;
 class strand_node;
 class outcome_cell;
 class reason_block;
+class scope_core;
+class token_place;
 class worker_core;
-
-// The executor's count of cancel requests. Even: its lowest bit is free for a node's answer.
-using epoch = std::uint64_t;
-inline constexpr epoch epoch_step = 2;
 
 class COPPICE_EXPORT cancel_node {
  public:
@@ -63,6 +70,20 @@ class COPPICE_EXPORT cancel_node {
   // Was the request made of this very node?
   bool requested() const noexcept { return state_.requested(); }
 
+  // Sets the flag, behind the reason; true for the first. The epoch is to be moved, and what waits below walked to.
+  bool request() noexcept { return state_.request(); }
+
+  // The next to look asks again, at whatever epoch.
+  void forget() noexcept { seen_.store(0, std::memory_order_relaxed); }
+
+  // The code that stands directly under the node. The epoch is to be moved, and if requests from above are let in
+  // again what waits below walked to.
+  void shield(bool on) noexcept;
+  bool shielded() const noexcept { return state_.shielded(); }
+
+  // The node is about to go, and no shield of its task's any more.
+  void end_shield() noexcept;
+
   // Registers a wait, which dumps call `what`: gives it a slot, which the caller arms and publishes. From here
   // until withdraw() whoever asks the node to stop, or one above it, finds the wait. Worker only. Throws
   // std::bad_alloc.
@@ -74,6 +95,9 @@ class COPPICE_EXPORT cancel_node {
   // The wait that is going on shall be called so.
   virtual void describe(const char* /*what*/) noexcept {}
 
+  // Stops those below that wait and are asked to stop. On a worker.
+  virtual void walk_below(worker_core& /*here*/) noexcept {}
+
   // Why cancelled_at() said yes.
   cancel_reason reason() const noexcept;
 
@@ -81,6 +105,23 @@ class COPPICE_EXPORT cancel_node {
   virtual outcome_cell* task() const noexcept {
     return parent_ != nullptr ? parent_->task() : nullptr;
   }
+
+  // Is it the node of a task?
+  virtual bool is_task() const noexcept { return false; }
+
+  // What else a node may be, of those above one that lives. Each is null, or never, where it is not.
+  virtual scope_core* scope() noexcept { return nullptr; }    // A scope that users know.
+  virtual token_place* tokens() noexcept { return nullptr; }  // Where tokens of it are made.
+  virtual const binding_ref* bindings() const noexcept {
+    return nullptr;
+  }  // Where task_locals are bound.
+  virtual time_point deadline() const noexcept { return time_point::max(); }
+
+  // Hears of a failure that nobody below took, if it wants to: then true. What it throws is for the next above.
+  virtual bool hear(const error_report& /*report*/) { return false; }
+
+  // For reports: its name, or what it is. Empty for what users do not know.
+  virtual std::string label() const { return {}; }
 
  protected:
   friend class branch_node;
@@ -97,8 +138,15 @@ class COPPICE_EXPORT cancel_node {
     seen_.store(now | epoch{cancelled}, std::memory_order_relaxed);
   }
 
-  // The reason of its own request. Borrowed for the life of the node.
-  virtual const reason_block* own_reason() const noexcept { return nullptr; }
+  // The reason of its own request or, if it was told, of that above which reaches it. Borrowed for the life of the
+  // node; null if it knows of none.
+  virtual const reason_block* known_reason() const noexcept { return nullptr; }
+
+  // It has been asked at this epoch, and its shield keeps out what may have been requested above. Any thread.
+  virtual void kept_out(epoch /*now*/) noexcept {}
+
+  // A request above reaches it, for this reason. Any number of times.
+  virtual void learn(const reason_block& /*why*/) noexcept {}
 
   // A slot through which the sets of branches directly below are found, held for the caller. Worker only. Throws
   // std::bad_alloc.
@@ -110,6 +158,8 @@ class COPPICE_EXPORT cancel_node {
 
   // Itself, if it is one.
   virtual strand_node* strand() noexcept { return nullptr; }
+
+  const reason_block* find_reason() const noexcept;
 
  private:
   // The epoch of the last look, and in the lowest bit what it found. Any worker that runs code below; all
@@ -123,13 +173,17 @@ class COPPICE_EXPORT cancel_node {
 
 class COPPICE_EXPORT branch_node : public cancel_node {
  public:
-  explicit branch_node(cancel_node* parent, epoch seen) noexcept : cancel_node(parent, seen) {}
+  branch_node(cancel_node* parent, epoch seen) noexcept : cancel_node(parent, seen) {}
 
   // A root.
   branch_node() noexcept { static_cast<void>(state_.begin_link()); }
 
   slot& enroll(worker_core& here, const char* what) override;
   void withdraw(slot& over, worker_core& here) noexcept override;
+
+  // Linked into the nearest branch above itself, and not where the strand between them waits, which goes on doing so.
+  // Before anything waits below.
+  void stand_apart() noexcept;
 
   // Everything below has ended. Once; `here` is null on a thread that is no worker, and the node then the root.
   void close(worker_core* here) noexcept {
@@ -138,8 +192,7 @@ class COPPICE_EXPORT branch_node : public cancel_node {
     }
   }
 
-  // Stops those below that wait and are asked to stop.
-  void walk_below(worker_core& here) noexcept;
+  void walk_below(worker_core& here) noexcept override;
 
  protected:
   ~branch_node() = default;
@@ -150,12 +203,14 @@ class COPPICE_EXPORT branch_node : public cancel_node {
  private:
   friend class strand_node;
 
+  cancel_node& link_host() noexcept;
   void link(worker_core& here);
   void close_slots(worker_core* here) noexcept;
   void unlink(worker_core& here) noexcept;
 
   slot_set slots_;
-  slot* link_;  // Whoever links it; until then unwritten.
+  slot* link_;          // Whoever links it; until then unwritten.
+  bool apart_ = false;  // stand_apart().
 };
 
 class COPPICE_EXPORT strand_node : public cancel_node {
@@ -163,12 +218,23 @@ class COPPICE_EXPORT strand_node : public cancel_node {
   explicit strand_node(cancel_node* parent = nullptr, epoch seen = 0) noexcept
       : cancel_node(parent, seen),
         outermost_(parent != nullptr && parent->strand() != nullptr ? parent->strand()->outermost_
-                                                                    : this) {}
+                                                                    : this),
+        told_(outermost_ == this ? this : outermost_->told_) {}
+
+  // One that is shielded for good, and waits while a wait of the strand around it has not been taken back: its slot is
+  // another, which requests of that strand do not lead to.
+  struct apart {};
+  strand_node(cancel_node* parent, epoch seen, apart) noexcept
+      : cancel_node(parent, seen),
+        outermost_(this),
+        told_(parent != nullptr && parent->strand() != nullptr ? parent->strand()->told_ : this) {
+    shield(true);
+  }
 
   slot& enroll(worker_core& here, const char* what) override;
   void withdraw(slot& over, worker_core& here) noexcept override;
   void describe(const char* what) noexcept override {
-    outermost_->waits_for_.store(what, std::memory_order_relaxed);
+    told_->waits_for_.store(what, std::memory_order_release);  // CN4
   }
 
   // Its slot, of which there is one for all strands that lie in one another. Worker only. Throws std::bad_alloc.
@@ -177,6 +243,9 @@ class COPPICE_EXPORT strand_node : public cancel_node {
   // What is below waits for; null if it waits for nothing. Static text. Any thread.
   const char* waiting_for() const noexcept;
 
+  // Since when, by the clock of its worker's loop; meaningful if it waits for something. Any thread.
+  time_point waiting_since() const noexcept { return since_.load(std::memory_order_relaxed); }
+
   // Everything below has ended. Once, on a worker.
   void close(worker_core& here) noexcept {
     if (place_.load(std::memory_order_relaxed) != nullptr) {
@@ -184,23 +253,29 @@ class COPPICE_EXPORT strand_node : public cancel_node {
     }
   }
 
-  // Stops what waits below, if it is asked to.
-  void walk_below(worker_core& here) noexcept;
+  void walk_below(worker_core& here) noexcept override;
 
  protected:
   ~strand_node() = default;
-  slot& entry(worker_core& here) override { return place(here); }
+  slot& entry(worker_core& here) override;
   void leave_entry(slot&, worker_core&) noexcept override {}
   strand_node* strand() noexcept override { return this; }
 
  private:
+  friend class branch_node;
+
+  cancel_node* place_host() const noexcept;
   slot& make_place(worker_core& here);
   void link(worker_core& here);
   void close_place(worker_core& here) noexcept;
 
   strand_node* const outermost_;            // Of those that lie in one another.
-  atomic<slot*> place_{nullptr};            // Whoever registers first.
-  atomic<const char*> waits_for_{nullptr};  // The outermost's: what waits below. Dumps read it.
+  strand_node* const told_;                 // The same, or that around those that stand apart.
+  atomic<slot*> place_{nullptr};            // The outermost's: whoever registers first.
+  atomic<const char*> waits_for_{nullptr};  // told_'s: what waits below. Dumps read it.
+  atomic<time_point> since_{
+      time_point()};               // told_'s: whoever waits there, or links the first branch.
+  atomic<bool> has_apart_{false};  // The outermost's: branches below it that stand apart.
 };
 
 }  // namespace coppice::inline v0::detail

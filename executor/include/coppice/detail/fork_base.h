@@ -28,7 +28,7 @@ class COPPICE_EXPORT fork_node final : public branch_node {
   void stop_children(worker_core& here) noexcept;
 
  private:
-  const reason_block* own_reason() const noexcept override;
+  const reason_block* known_reason() const noexcept override;
 };
 
 class COPPICE_EXPORT fork_base : public job {
@@ -109,6 +109,7 @@ class COPPICE_EXPORT fork_base : public job {
   bool mark_failed(cancel_node* scope) noexcept;
   bool failed() const noexcept { return (word_.load(std::memory_order_relaxed) & failed_bit) != 0; }
   std::uint32_t total() const noexcept { return total_; }
+  bool opens() const noexcept { return opens_ != 0; }
   std::uint64_t word() const noexcept { return word_.load(std::memory_order_relaxed); }
 
   // The holder starts the next child, in a chain of this length, and offers the rest.
@@ -146,7 +147,7 @@ class COPPICE_EXPORT fork_base : public job {
 
 // A fork whose children are made one after the other, each when its turn comes: when the one before it has
 // ended, or a thief has taken the fork. It has one place for a failure, since it knows not how many children
-// run at once; failures after the first are reported.
+// run at once; for those after the first it asks for memory.
 class COPPICE_EXPORT fork_each_base : public fork_base {
  public:
   [[gnu::always_inline]] std::coroutine_handle<> child_ended(worker_core& here,
@@ -163,6 +164,9 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
   void child_failed(std::exception_ptr error, cancel_node* scope, worker_core& here) noexcept;
 
  protected:
+  // Throws the first failure, or a fatal one; the others are reported.
+  [[noreturn]] void throw_failure();
+
   // Makes the next child, of a chain that has run so many, and returns it; or ends the chain. The fork has
   // been taken from the deque before, since what the callable does may use that as well.
   using advance = std::coroutine_handle<>(fork_each_base&, worker_core&,
@@ -186,6 +190,9 @@ class COPPICE_EXPORT fork_each_base : public fork_base {
   std::exception_ptr failure_;             // The first child to fail.
 
  private:
+  class late_failure;
+
+  atomic<late_failure*> late_{nullptr};  // Any child that fails later pushes; the parent takes.
   advance* const advance_;
 };
 

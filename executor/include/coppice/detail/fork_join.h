@@ -53,20 +53,22 @@ class own_scope {
   };
 };
 
-// What the forms below give, until it is awaited: the operation is made in its place then. g++ keeps what is
-// awaited beside the operation, and twice unless it can do without a constructor; so these are small and have
-// none.
-struct uncopied {
-  uncopied() = default;
-  uncopied(const uncopied&) = delete;
-  uncopied& operator=(const uncopied&) = delete;
-};
-
+// What the forms below give, until it is awaited: the operation is made in its place then. Compilers keep what is
+// awaited beside the operation; so it is small.
 template <class Scope, class... T>
 class fork_join_operation;
 
 template <class Scope, class... T>
-struct [[nodiscard]] fork_join_call : own_awaitable, uncopied {
+class [[nodiscard]] fork_join_call : public own_awaitable {
+ public:
+  explicit fork_join_call(const std::array<promise_base*, sizeof...(T)>& unstarted) noexcept
+      : children(unstarted) {}
+  fork_join_call(fork_join_call&& other) noexcept : children(other.children) {
+    if constexpr (sizeof...(T) != 0) {
+      other.children[0] = nullptr;
+    }
+  }
+
   std::array<promise_base*, sizeof...(T)> children;  // The first is null once they are started.
 
   ~fork_join_call() {
@@ -265,7 +267,7 @@ class fork_join_n_operation : fork_each_base {
       scope_.close();
     }
     if (troubled()) [[unlikely]] {
-      std::rethrow_exception(std::move(failure_));
+      throw_failure();
     }
   }
 
@@ -365,7 +367,7 @@ fork_join_n_call<Scope, std::remove_reference_t<Fn>, void*> fork_join_n(std::siz
 // when all have ended.
 template <class Scope = own_scope, class... T>
 fork_join_call<Scope, T...> fork_join(task<T>&&... children) noexcept {
-  return {{}, {}, {&task_access::release(children)...}};
+  return fork_join_call<Scope, T...>({&task_access::release(children)...});
 }
 
 }  // namespace coppice::inline v0::detail

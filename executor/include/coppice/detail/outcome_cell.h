@@ -8,6 +8,8 @@
 #include <coppice/cancel.h>
 #include <coppice/clock.h>
 #include <coppice/detail/atomic.h>
+#include <coppice/detail/binding.h>
+#include <coppice/detail/executor_link.h>
 #include <coppice/detail/job.h>
 #include <coppice/detail/promise_base.h>
 #include <coppice/detail/slot.h>
@@ -32,15 +34,27 @@ struct spawn_options;
 
 namespace coppice::inline v0::detail {
 
+class backtrace;
 class outcome_cell;
 
-enum class admission { admitted, closed, exhausted };
+enum class admission { admitted, cancelled, closed, exhausted };
 
 // Who keeps spawned tasks: the executor's list of them, or a scope. Told of each task's beginning and end.
 class task_keeper {
  public:
-  // Takes a task in, from any thread, or refuses it. Throws std::bad_alloc, and has then not taken it.
-  [[nodiscard]] virtual admission admit(outcome_cell& task) = 0;
+  // A task is about to be made: counts it in, unless it is refused because the keeper is closed or full. Any thread.
+  // `cancelled` counts it too, though its body shall not run.
+  [[nodiscard]] virtual admission enter() noexcept = 0;
+
+  // One that has been counted in and is not listed yet will not be, after all.
+  virtual void leave() noexcept = 0;
+
+  // Lists it. Throws std::bad_alloc, and it is then only counted.
+  virtual void list(outcome_cell& task) = 0;
+
+  // Each of its tasks keeps it, if it is counted.
+  virtual bool add_reference() noexcept { return false; }
+  virtual void drop() noexcept {}
 
   // Under which its tasks stand.
   virtual cancel_node* node() noexcept = 0;
@@ -51,15 +65,21 @@ class task_keeper {
 
   virtual executor_core& home() const noexcept = 0;
 
-  // A failure that nobody took. Any thread of the executor.
-  virtual void report(const error_report& report) noexcept = 0;
-
-  // For messages: "the runtime".
+  // For messages: "the runtime". And its own name, if it has one.
   virtual const char* kind() const noexcept = 0;
+  virtual std::string name() const { return {}; }
 
  protected:
   ~task_keeper() = default;
 };
+
+// Of the executor: what all others stand on.
+COPPICE_EXPORT task_keeper& root_keeper(const worker_core& here) noexcept;
+
+// Tells a failure to the nearest that wants to hear of it: the node itself or one above, in the end the executor's
+// handler. What a handler throws goes to the next, with the failure beside it. `here`: the caller's worker.
+COPPICE_EXPORT void report_from(cancel_node* from, const worker_core& here, error_origin origin,
+                                error_entry entry) noexcept;
 
 // One that waits for the end of a task, in a list of its cell.
 struct end_waiter {
@@ -67,11 +87,13 @@ struct end_waiter {
   end_waiter* next = nullptr;
   end_waiter* previous = nullptr;
   bool listed = false;
+  bool takes = true;  // Its owner will see to a failure.
+  bool told = false;  // It was there when the task ended.
 };
 
 class COPPICE_EXPORT outcome_cell : public job, public receiver {
  public:
-  outcome_cell(task_keeper& keeper, const spawn_options& options, task_id parent);
+  outcome_cell(task_keeper& keeper, const spawn_options& options);
   outcome_cell(const outcome_cell&) = delete;
   outcome_cell& operator=(const outcome_cell&) = delete;
 
@@ -83,7 +105,10 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   }
 
   task_id id() const noexcept { return id_; }
-  task_id parent() const noexcept { return parent_; }
+  task_id parent() const noexcept {
+    return parent_;
+  }  // Of the task that hosts the scope it was spawned into.
+  bool guaranteed() const noexcept { return guaranteed_; }
   source_site site() const noexcept { return site_; }
   time_point spawned_at() const noexcept { return spawned_at_; }
   // The latest name. The view is valid while the cell lives: names given up are kept until then.
@@ -96,6 +121,17 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   // Any thread.
   void cancel(const cancel_reason& reason) noexcept;
   cancel_token token() { return node_.token(); }
+
+  // The failure that its code is about to throw has this to be said of it, should it become the task's. Code of
+  // the task.
+  void remember(error_entry about) noexcept;
+
+  // What is known of a failure of its code: with what has been remembered of it.
+  // `where`: under which it was thrown, if that is not the task itself.
+  error_entry entry_for(std::exception_ptr error, cancel_node* where = nullptr) noexcept;
+
+  // What task_locals were bound to where it was spawned.
+  const binding_ref& bindings() const noexcept { return bindings_; }
   void on_done(std::function<void()> function);
 
   // Registers a waiter; false if the task is done already.
@@ -104,12 +140,20 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
 
   // What the task waits for now; null if it waits for nothing.
   const char* waiting_for() const noexcept { return node_.waiting_for(); }
+  time_point waiting_since() const noexcept { return node_.waiting_since(); }
   bool cancel_requested() const noexcept { return node_.requested(); }
   task_node& node() noexcept { return node_; }
+  const executor_ref& home() const noexcept { return home_; }
+
+  // The time that it was given, or never.
+  time_point deadline() const noexcept;
   task_keeper& keeper() const noexcept { return keeper_; }
 
   // The failure, if it failed.
   virtual const error_entry& failure() const noexcept = 0;
+
+  // It ends as cancelled before it has begun, and was not listed.
+  void refuse() noexcept;
 
   // Queues the task's start, or runs it here up to its first suspension if it was spawned `immediate` on a
   // worker of its executor. Once, after its keeper has admitted it. Takes over one reference.
@@ -139,8 +183,6 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   std::coroutine_handle<> completed(worker_core& here) noexcept final;
   std::coroutine_handle<> stopped(worker_core& here) noexcept final;
 
-  error_entry entry_for(std::exception_ptr error) const noexcept;
-
  private:
   static constexpr bool is_end(task_status status) noexcept {
     return status == task_status::completed || status == task_status::failed ||
@@ -160,24 +202,29 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   static void start_job(job& self, worker_core& here) noexcept;
   void destroy() noexcept;
   void finish(task_status end, worker_core& here) noexcept;
+  std::vector<std::string> backtraces(const std::optional<cancel_reason>& context) const;
   void run_done_call(const std::function<void()>& call) noexcept;
 
   const task_id id_;
   const task_id parent_;
   const source_site site_;
   const time_point spawned_at_;
-  const bool guaranteed_;
-  const std::uint64_t home_id_;  // Of the executor, for calls that come when it may be gone.
+  const executor_ref home_;  // For calls that come when it may be gone.
   task_keeper& keeper_;
   task_node node_;
-  std::unique_ptr<time_limit> limit_;  // Null unless the task was given one.
+  const binding_ref bindings_;
+  const std::unique_ptr<time_limit> limit_;            // Null unless the task was given one.
+  const std::unique_ptr<const backtrace> spawned_by_;  // Null unless COPPICE_DEBUG is on.
+  std::unique_ptr<const label> label_;                 // Under the lock.
+  const bool guaranteed_;
+  const bool keeps_keeper_;
   atomic<std::uint32_t> references_{1};
   atomic<task_status> status_{task_status::pending};
 
   mutable std::mutex mutex_;
   end_waiter* waiters_ = nullptr;  // Under the lock: none once the status is an end.
   std::vector<std::function<void()>> done_calls_;  // Under the lock: likewise.
-  std::unique_ptr<const label> label_;             // Under the lock.
+  std::vector<error_entry> remembered_;            // Under the lock: the latest few.
 };
 
 // A counted reference to a cell.
@@ -263,9 +310,8 @@ template <class T, class Start>
 class spawned_cell final : public typed_cell<T> {
  public:
   template <class... Args>
-  spawned_cell(task_keeper& keeper, const spawn_options& options, task_id parent, Args&&... from)
-      : typed_cell<T>(keeper, options, parent),
-        start_(std::in_place, std::forward<Args>(from)...) {}
+  spawned_cell(task_keeper& keeper, const spawn_options& options, Args&&... from)
+      : typed_cell<T>(keeper, options), start_(std::in_place, std::forward<Args>(from)...) {}
 
   Start& start_of() noexcept { return *start_; }
 

@@ -35,6 +35,9 @@ struct final_awaiter {
     void* const target = ended.target_;
     const std::uint32_t chain = ended.chain;
     worker_core& here = *current_worker;
+    if (promise_base::hooked(continuation)) [[unlikely]] {
+      return promise_base::end_body(ended, here);
+    }
     if (Plain && here.frames.pooled()) [[likely]] {
       here.frames.deallocate_pooled(self.address());
     } else {
@@ -47,6 +50,7 @@ struct final_awaiter {
   void await_resume() const noexcept {}
 
  private:
+  friend class promise_base;
   using kind = promise_base::continuation;
 
   [[gnu::always_inline]] static std::coroutine_handle<> go_on(kind continuation, void* target,
@@ -69,9 +73,25 @@ struct final_awaiter {
   }
 };
 
+inline std::coroutine_handle<> promise_base::leave_suspended(promise_base& ended,
+                                                             worker_core& here) noexcept {
+  const auto after = ended.continuation_;
+  if (hooked(after)) {
+    return end_body(ended, here);
+  }
+  void* const target = ended.target_;
+  const std::uint32_t ended_in_chain = ended.chain;
+  ended.handle().destroy();
+  return final_awaiter<false>::go_on(after, target, ended_in_chain, here);
+}
+
 inline void promise_base::fail(failure_slot* result, std::exception_ptr error) noexcept {
   if (stopped_by(error)) {
     continuation_ = with_stop(continuation_);
+    return;
+  }
+  if (exit_hook* const waiting = hook()) [[unlikely]] {
+    waiting->failure_ = std::move(error);
     return;
   }
   if (result == nullptr) {
@@ -122,16 +142,19 @@ class promise : public promise_base {
     result_slot<T>::of(place()).emplace(std::forward<U>(value));
   }
 
-  void unhandled_exception() noexcept {
+  void unhandled_exception() noexcept { fail_with(std::current_exception()); }
+
+  // The coroutine ends with that failure, whatever it has returned.
+  void fail_with(std::exception_ptr error) noexcept {
     if (in_fork_each()) {
-      fail(nullptr, std::current_exception());
+      fail(nullptr, std::move(error));
       return;
     }
     auto& result = result_slot<T>::of(place());
     if constexpr (result_slot<T>::tracked) {
       result.clear();  // A destructor has thrown behind co_return.
     }
-    fail(&result, std::current_exception());
+    fail(&result, std::move(error));
   }
 };
 
@@ -145,8 +168,10 @@ class promise<void> : public promise_base {
 
   void return_void() const noexcept {}
 
-  void unhandled_exception() noexcept {
-    fail(in_fork_each() ? nullptr : &result_slot<void>::of(place()), std::current_exception());
+  void unhandled_exception() noexcept { fail_with(std::current_exception()); }
+
+  void fail_with(std::exception_ptr error) noexcept {
+    fail(in_fork_each() ? nullptr : &result_slot<void>::of(place()), std::move(error));
   }
 };
 

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <exception>
 #include <type_traits>
+#include <utility>
 
 namespace coppice::inline v0 {
 template <class T>
@@ -40,6 +41,29 @@ class receiver {
 
  protected:
   ~receiver() = default;
+};
+
+// What a coroutine still has to do between the end of its body and its own, while its frame is there.
+class exit_hook {
+ public:
+  exit_hook(const exit_hook&) = delete;
+  exit_hook& operator=(const exit_hook&) = delete;
+
+  // The body has ended, or was stopped where the frame is suspended now. When all is done the hook takes itself out
+  // and lets the coroutine go. Returns what runs next.
+  virtual std::coroutine_handle<> body_ended(bool stopped, worker_core& here) noexcept = 0;
+
+ protected:
+  exit_hook() noexcept = default;
+  ~exit_hook() = default;
+
+  // Of the body, null if there is none. It has been told to nobody else.
+  std::exception_ptr failure_;  // The coroutine; once that has ended, the hook.
+
+ private:
+  friend class promise_base;
+
+  void* target_ = nullptr;  // Of the coroutine, meanwhile.
 };
 
 class promise_base : public job {
@@ -101,6 +125,23 @@ class promise_base : public job {
     return *this;
   }
 
+  // Shall be told when the body has ended, before anything else is. Once.
+  void set_hook(exit_hook& hook) noexcept {
+    hook.target_ = std::exchange(target_, &hook);
+    continuation_ = static_cast<continuation>(static_cast<unsigned char>(continuation_) | hook_bit);
+  }
+
+  // Null if there is none.
+  exit_hook* hook() const noexcept {
+    return hooked(continuation_) ? static_cast<exit_hook*>(target_) : nullptr;
+  }
+
+  // The body's end, a stop too, is as if it had not been yet.
+  void take_hook_out() noexcept {
+    target_ = hook()->target_;
+    continuation_ = kind_of(continuation_);
+  }
+
   // The same, of one that gave way: looks for a stop first.
   promise_base& as_yielded_job() noexcept {
     run = &promise_base::resume_yielded;
@@ -111,6 +152,9 @@ class promise_base : public job {
   // first, up to the nearest catch point. Returns what runs next. From the worker's loop only.
   COPPICE_EXPORT static std::coroutine_handle<> unwind(promise_base& innermost,
                                                        worker_core& here) noexcept;
+
+  // Ends a suspended coroutine whose result has been given: destroys its frame, and goes on with what waits for it.
+  static std::coroutine_handle<> leave_suspended(promise_base& ended, worker_core& here) noexcept;
 
   static void* operator new(std::size_t bytes) {
     worker_core* const here = current_worker;
@@ -132,7 +176,7 @@ class promise_base : public job {
 
   // The coroutine has failed. `result` is null for a child of a fork_each, which has no slot of its own.
   void fail(failure_slot* result, std::exception_ptr error) noexcept;
-  bool in_fork_each() const noexcept { return continuation_ == continuation::fork_each; }
+  bool in_fork_each() const noexcept { return kind_of(continuation_) == continuation::fork_each; }
 
   // Is this what became of a stop in a foreign coroutine? Then it is a stop again.
   COPPICE_EXPORT bool stopped_by(const std::exception_ptr& error) const noexcept;
@@ -144,15 +188,23 @@ class promise_base : public job {
 
   enum class continuation : unsigned char { caller, fork, fork_each, receiver };
 
-  // Set in continuation_: the end that the coroutine has reached is a stop.
+  // Set in continuation_: the end that the coroutine has reached is a stop; and what it goes on with waits for a hook.
   static constexpr unsigned char stop_bit = 0x80;
+  static constexpr unsigned char hook_bit = 0x40;
 
   static constexpr continuation with_stop(continuation after) noexcept {
     return static_cast<continuation>(static_cast<unsigned char>(after) | stop_bit);
   }
-  static constexpr continuation without_stop(continuation after) noexcept {
-    return static_cast<continuation>(static_cast<unsigned char>(after) & ~stop_bit);
+  static constexpr continuation kind_of(continuation after) noexcept {
+    return static_cast<continuation>(static_cast<unsigned char>(after) & ~(stop_bit | hook_bit));
   }
+  static constexpr bool hooked(continuation after) noexcept {
+    return (static_cast<unsigned char>(after) & hook_bit) != 0;
+  }
+
+  // The body of one with a hook has ended.
+  COPPICE_EXPORT static std::coroutine_handle<> end_body(promise_base& ended,
+                                                         worker_core& here) noexcept;
 
   // What waited for a coroutine, whose frame is gone, is told of a stop. Returns what runs next.
   COPPICE_EXPORT static std::coroutine_handle<> stop_target(continuation after, void* target,
@@ -169,7 +221,7 @@ class promise_base : public job {
 
   // All are written when the coroutine is started, by its starter, and not before.
   continuation continuation_;
-  void* target_;  // A promise_base, fork_base or receiver, as continuation_ says.
+  void* target_;  // A promise_base, fork_base or receiver, as continuation_ says; or an exit_hook.
   cancel_node* scope_;
   void* place_;  // Where the result goes: see result_slot::place_of_value(). The starter.
 };

@@ -30,6 +30,8 @@ enum class cancel_kind;
 
 namespace detail {
 
+class backtrace;
+
 class reason_block {
  public:
   // One reference is the caller's. Never null.
@@ -46,6 +48,9 @@ class reason_block {
   std::string_view text() const noexcept { return {text_, text_size_}; }
   task_id by() const noexcept { return by_; }
   source_site where() const noexcept { return where_; }
+
+  // Who made it, where COPPICE_DEBUG is on; else null.
+  const backtrace* made_by() const noexcept { return made_by_; }
 
   void add_reference() const noexcept {
     if (home_ != home::immortal) {
@@ -76,6 +81,7 @@ class reason_block {
   const std::size_t text_size_ = 0;
   const task_id by_ = task_id::none;
   const source_site where_;
+  const backtrace* made_by_ = nullptr;  // make(), and its own.
 };
 
 // Keeps the first reason that is offered, for ever. Lives in a scope or beside a flag that says

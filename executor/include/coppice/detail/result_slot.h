@@ -38,6 +38,11 @@ class failure_slot {
     return error;
   }
 
+  // The same, left there.
+  std::exception_ptr failure() noexcept {
+    return *std::launder(static_cast<std::exception_ptr*>(content()));
+  }
+
   // In a fork's list of failures: the one before it. Only if failed().
   failure_slot* earlier() const noexcept {
     return reinterpret_cast<failure_slot*>(state_ & ~std::uintptr_t{failed_bit});

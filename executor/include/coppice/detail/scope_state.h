@@ -18,11 +18,12 @@ class scope_state {
  public:
   // True for the first to ask.
   bool request() noexcept {
-    const std::uint32_t before = word_.fetch_or(requested_bit, std::memory_order_seq_cst);  // N1 N2
+    const std::uint32_t before =
+        word_.fetch_or(requested_bit, std::memory_order_seq_cst);  // N1 SC5
     return (before & requested_bit) == 0;
   }
   bool requested() const noexcept {
-    return (word_.load(std::memory_order_seq_cst) & requested_bit) != 0;  // N1 N2
+    return (word_.load(std::memory_order_seq_cst) & requested_bit) != 0;  // N1 SC5
   }
 
   // Neither requested nor shielded: the answer is that of the parent.
@@ -31,13 +32,11 @@ class scope_state {
     return (word & (requested_bit | shielded_bit)) == 0;
   }
 
-  // The host. The epoch is to be moved behind it.
-  void shield(bool on) noexcept {
-    if (on) {
-      word_.fetch_or(shielded_bit, std::memory_order_relaxed);
-    } else {
-      word_.fetch_and(~shielded_bit, std::memory_order_relaxed);
-    }
+  // The host. True if that is new: the epoch is to be moved behind it.
+  bool shield(bool on) noexcept {
+    const std::uint32_t before = on ? word_.fetch_or(shielded_bit, std::memory_order_relaxed)
+                                    : word_.fetch_and(~shielded_bit, std::memory_order_relaxed);
+    return ((before & shielded_bit) != 0) != on;
   }
   bool shielded() const noexcept {
     return (word_.load(std::memory_order_relaxed) & shielded_bit) != 0;

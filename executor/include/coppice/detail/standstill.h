@@ -154,6 +154,7 @@ class COPPICE_EXPORT standstill {
   // All these under the lock.
   bool look(worker& here, time_point& sleep_until) noexcept;
   bool move_on(worker& here) noexcept;
+  void move_time_to(time_point later) noexcept;
   bool resume_tasks(worker& here, time_point until) noexcept;
   void tell_threads(time_point until) noexcept;
   void tell(waiter& thread, wait_end end) noexcept;

@@ -1,12 +1,13 @@
 // What a cancel_token looks at: counted, so that it may outlive the scope it speaks of.
 //
-// A token in foreign hands cannot walk up the tree, whose nodes may be gone. So the scope registers
-// this block as if it were a waiting task, and whoever walks the tree for a cancel marks it.
+// It asks the scope's node, when the executor's count of cancels has moved since it last did. The node
+// takes itself away before it goes, under the block's lock.
 //
 // Invariants
 //   B1  requested_ is never taken back, and reason_ is never empty once it is set.
 //   B2  A std::stop_source that was given away unstopped is stopped by mark(), and by nothing else:
-//       its callbacks run where mark() is called, on a worker.
+//       its callbacks run where mark() is called, on a worker. So that somebody does, the executor
+//       lists the block, see token_list.h.
 //
 // Orderings
 //   CT1  request() sets the flag behind the reason, requested() acquires it: who sees the flag finds
@@ -16,13 +17,17 @@
 #pragma once
 
 #include <coppice/detail/atomic.h>
+#include <coppice/detail/executor_link.h>
 #include <coppice/detail/export.h>
 #include <coppice/detail/reason_block.h>
 #include <coppice/detail/reference_count.h>
 
+#include <mutex>
 #include <stop_token>
 
 namespace coppice::inline v0::detail {
+
+class cancel_node;
 
 class token_block {
  public:
@@ -40,7 +45,29 @@ class token_block {
     }
   }
 
-  bool requested() const noexcept { return requested_.load(std::memory_order_acquire); }  // CT1
+  // About one load, unless somebody somewhere has cancelled since it was last asked.
+  bool requested() noexcept {
+    if (requested_.load(std::memory_order_acquire)) {  // CT1
+      return true;
+    }
+    if (home_.link == nullptr) {
+      return false;
+    }
+    const epoch now = home_.link->cancels.load(std::memory_order_acquire);  // E1
+    return now != seen_.load(std::memory_order_relaxed) && look(now);
+  }
+
+  // Before it is shown to anybody: the node to ask from now on.
+  void watch(cancel_node& node, const executor_ref& home) noexcept {
+    node_ = &node;
+    home_ = home;
+  }
+
+  // The node is about to go, and is not to be asked any more; `look`: once more.
+  COPPICE_EXPORT void detach(bool look) noexcept;
+
+  // Does it still ask?
+  COPPICE_EXPORT bool watching() noexcept;
 
   // Borrowed; null until a mark.
   const reason_block* reason() const noexcept { return reason_.get(); }
@@ -49,6 +76,15 @@ class token_block {
   // first stays. On a worker and never inside cancel(): runs the callbacks that foreign code has
   // registered with the std::stop_token. Any number of times, from any number of workers.
   COPPICE_EXPORT void mark(const reason_block* counted) noexcept;
+
+  // The same if it has been requested.
+  void mark_if_requested() noexcept {
+    if (requested_.load(std::memory_order_acquire)) {  // CT1
+      const reason_block* const why = reason();
+      why->add_reference();
+      mark(why);
+    }
+  }
 
   // Its first half: the flag and the reason, and no callback. On any thread, also inside cancel(), so that
   // code which polls a token sees the request though no worker is free; a mark() must follow.
@@ -60,10 +96,14 @@ class token_block {
   // Made at the first call. Throws std::bad_alloc.
   COPPICE_EXPORT std::stop_token std_token();
 
+  token_block* listed_next = nullptr;  // The token_list's.
+
  private:
   token_block() noexcept = default;
   ~token_block();
 
+  COPPICE_EXPORT bool look(epoch now) noexcept;
+  void list() noexcept;
   COPPICE_EXPORT static void destroy(token_block* block) noexcept;
 
   reference_count references_;
@@ -72,6 +112,11 @@ class token_block {
   // Null; or this block itself: a mark found no source to stop, so one that is made later is stopped
   // before it is shown; or a std::stop_source, and then for good.
   atomic<void*> source_{nullptr};
+  atomic<epoch> seen_{0};  // Whoever asks: at that epoch the node was not asked to stop.
+  executor_ref home_;      // watch().
+  std::mutex mutex_;
+  cancel_node* node_ = nullptr;  // Under the lock.
+  bool listed_ = false;          // Under the lock: in a token_list.
 };
 
 }  // namespace coppice::inline v0::detail

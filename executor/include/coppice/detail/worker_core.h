@@ -51,6 +51,7 @@ class COPPICE_EXPORT worker_core {
   std::coroutine_handle<> next = nullptr;  // Resumed by the loop as soon as the stack is unwound.
   promise_base* stopping = nullptr;        // Destroyed by the loop as soon as the stack is unwound.
   const char* wait_label = nullptr;        // describe_wait(): for the next wait of this run slice.
+  time_point loop_time = {};               // Of the timers' clock, when the worker last read it.
   executor_core& home;
 
   // The epoch now. What a cancel() wrote before it moved it is visible.
@@ -97,6 +98,12 @@ class COPPICE_EXPORT worker_core {
 
   // Of the timers' clock.
   time_point time_now() const noexcept;
+
+  // The executor, for what may outlive it.
+  executor_ref executor() const noexcept;
+
+  // Behind a walk for a cancel: stops the std::stop_tokens that are asked to, which runs foreign callbacks.
+  void mark_tokens() noexcept;
 
   // Runs on the loop's behalf what a coroutine, resumed by other code than the loop, has left to it.
   void settle() noexcept;

@@ -1,0 +1,73 @@
+// What is known of a task's failure besides the exception.
+#include <coppice/detail/outcome_cell.h>
+
+#include "executor/backtrace.h"
+
+#include <mutex>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace coppice::inline v0::detail {
+
+error_entry outcome_cell::entry_for(std::exception_ptr error, cancel_node* where) noexcept {
+  std::optional<cancel_reason> context;
+  cancel_node& under = where != nullptr ? *where : node_;
+  if (under.cancelled_at(home_.link->cancels.load(std::memory_order_acquire))) {  // E1
+    context = under.reason();
+  }
+  std::vector<error_entry> suppressed;
+  std::vector<std::string> notes;
+  try {
+    const std::lock_guard lock(mutex_);
+    for (const error_entry& each : remembered_) {
+      if (each.error() == error) {
+        suppressed.assign(each.suppressed().begin(), each.suppressed().end());
+        if (!context && each.context() != nullptr) {
+          context = *each.context();
+        }
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    suppressed.clear();
+  }
+  try {
+    notes = backtraces(context);
+  } catch (const std::bad_alloc&) {
+    notes.clear();
+  }
+  return make_entry(std::move(error), id_, name(), site_, std::move(context), std::move(suppressed),
+                    std::move(notes));
+}
+
+// None unless COPPICE_DEBUG is on.
+std::vector<std::string> outcome_cell::backtraces(
+    const std::optional<cancel_reason>& context) const {
+  std::vector<std::string> texts;
+  if (spawned_by_) {
+    texts.push_back(spawned_by_->text("spawned by"));
+  }
+  const reason_block* const why = context ? reason_access::body(*context) : nullptr;
+  if (why != nullptr && why->made_by() != nullptr) {
+    texts.push_back(why->made_by()->text("cancelled by"));
+  }
+  return texts;
+}
+
+// Of a failure that is caught nobody will ask; so the latest few must do.
+void outcome_cell::remember(error_entry about) noexcept {
+  constexpr std::size_t most = 16;
+  const std::lock_guard lock(mutex_);
+  if (remembered_.size() == most) {
+    remembered_.erase(remembered_.begin());
+  }
+  try {
+    remembered_.push_back(std::move(about));
+  } catch (const std::bad_alloc&) {
+    return;  // What it says has been reported besides.
+  }
+}
+
+}  // namespace coppice::inline v0::detail

@@ -1,0 +1,254 @@
+// The phases of a supervisor's shutdown.
+#include <coppice/detail/supervisor_core.h>
+
+#include <coppice/detail/worker_core.h>
+#include <coppice/executor.h>
+#include <coppice/sleep.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace coppice::inline v0::detail {
+
+namespace {
+
+// The children of one keeper that live now.
+std::vector<stuck_child> children_of(const task_keeper& keeper, const worker_core& here) {
+  std::vector<stuck_child> children;
+  for (const task_ref& each : executor_of(here).live_tasks()) {
+    const outcome_cell& cell = handle_access::cell(each, "shutdown");
+    if (&cell.keeper() == &keeper) {
+      const char* const what = cell.waiting_for();
+      children.push_back(
+          {each, std::string(cell.name()), cell.site(), what != nullptr ? what : "running"});
+    }
+  }
+  return children;
+}
+
+void print_stuck(const scope_core& of, const std::vector<stuck_child>& stuck) noexcept {
+  try {
+    std::string text = std::string("coppice: ") + of.kind() + ' ';
+    if (!of.name().empty()) {
+      text.append("\"").append(of.name()).append("\" ");
+    }
+    text += "waits for " + std::to_string(stuck.size()) +
+            " task(s) that were asked to stop and are still there:\n";
+    for (const stuck_child& each : stuck) {
+      text += "task " + std::to_string(static_cast<std::uint64_t>(each.task.id()));
+      if (!each.name.empty()) {
+        text += " \"" + each.name + '"';
+      }
+      text += each.waiting_for == "running" ? " running" : " suspended on " + each.waiting_for;
+      if (*each.site.file != '\0') {
+        text +=
+            std::string(", spawned at ") + each.site.file + ':' + std::to_string(each.site.line);
+      }
+      text += '\n';
+    }
+    std::fputs(text.c_str(), stderr);
+  } catch (...) {
+    std::fputs(
+        "coppice: a supervisor waits for tasks that were asked to stop and are still there\n",
+        stderr);
+  }
+}
+
+}  // namespace
+
+supervisor_core::supervisor_core(std::string_view name, const source_site& site,
+                                 std::optional<std::size_t> max_children,
+                                 const shutdown_defaults& usual, cancel_node* parent,
+                                 worker_core& here)
+    : group_core(name, site, child_failures::report, max_children, parent, here), usual_(usual) {
+  request_.of = this;
+  request_.run = [](detail::job& self, worker_core& on) noexcept {
+    supervisor_core& of = *static_cast<request_job&>(self).of;
+    of.begin_shutdown({}, reason_access::immortal(cancel_kind::shutdown), on);
+    of.drop();
+  };
+}
+
+// Where there is nothing to drain it is a request like others, and shows at once.
+void supervisor_core::request_shutdown() noexcept {
+  if (usual_.drain <= duration::zero()) {
+    cancel(reason_access::immortal(cancel_kind::shutdown));
+  }
+  const executor_pin there(home());
+  if (there.get() != nullptr && !requested_shutdown_.exchange(true, std::memory_order_relaxed)) {
+    add_reference();
+    there.post(request_);
+  }
+}
+
+void supervisor_core::begin_shutdown(const shutdown_options& how, const cancel_reason& reason,
+                                     worker_core& here) {
+  if (!enter_open()) {
+    return;  // It has ended.
+  }
+  seal();
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = phase_ == phase::open;
+    if (first) {
+      phase_ = phase::draining;
+      reason_ = reason;
+      grace_time_ = how.grace.value_or(usual_.grace);
+      stuck_ = how.stuck.value_or(usual_.stuck);
+    }
+  }
+  if (first) {
+    const duration drain = how.drain.value_or(usual_.drain);
+    if (drain <= duration::zero() || size() == 0) {
+      end_drain(here);
+    } else if (drain != forever) {
+      set(drain_, drain, here);
+    }
+  }
+  leave();
+}
+
+// Without memory for an alarm its time has come.
+void supervisor_core::set(step& alarm, duration d, worker_core& here) noexcept {
+  try {
+    alarm.set(time_in(d), here);
+  } catch (...) {
+    &alarm == &drain_ ? end_drain(here) : end_grace(here);
+  }
+}
+
+void supervisor_core::end_drain(worker_core& here) noexcept {
+  std::optional<cancel_reason> reason;
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ != phase::draining) {
+      return;
+    }
+    phase_ = phase::cancelling;
+    reason = reason_;
+  }
+  cancel(*reason);
+  end_body();
+  if (grace_time_ != forever && enter_open()) {
+    set(grace_, grace_time_, here);
+    leave();
+  }
+}
+
+void supervisor_core::end_grace(worker_core& here) noexcept {
+  if (!enter_open()) {
+    return;
+  }
+  on_stuck how = on_stuck::wait;
+  {
+    std::vector<stuck_child> stuck;
+    try {
+      stuck = children_of(*keeper(), here);
+    } catch (...) {
+      stuck.clear();  // No memory to name them.
+    }
+    const std::lock_guard lock(mutex_);
+    report_.stuck = std::move(stuck);
+    how = stuck_;
+    if (how != on_stuck::leave_to_root) {
+      print_stuck(*this, report_.stuck);
+    }
+  }
+  if (how == on_stuck::terminate) {
+    std::terminate();
+  }
+  if (how == on_stuck::leave_to_root) {
+    tell_waiters();
+  }
+  leave();
+}
+
+void supervisor_core::child_ended(task_status how) noexcept {
+  bool drained = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == phase::open) {
+      return;
+    }
+    if (how == task_status::failed) {
+      ++report_.failed;
+    } else if (how == task_status::cancelled) {
+      ++report_.cancelled;
+    } else if (phase_ == phase::draining) {
+      ++report_.finished;
+    }
+    drained = phase_ == phase::draining && size() <= below_ + 1;
+  }
+  if (drained) {
+    end_drain(*this_worker());
+  }
+}
+
+void supervisor_core::add_waiter_below(worker_core& here) noexcept {
+  bool drained = false;
+  {
+    const std::lock_guard lock(mutex_);
+    ++below_;
+    drained = phase_ == phase::draining && size() <= below_;
+  }
+  if (drained) {
+    end_drain(here);
+  }
+}
+
+void supervisor_core::add_waiter(signal& told) {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == phase::over || closed()) {
+    told.set();
+  } else {
+    waiters_.push_back(&told);
+  }
+}
+
+void supervisor_core::remove_waiter(signal& told) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::erase(waiters_, &told);
+}
+
+void supervisor_core::tell_waiters() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (signal* const each : waiters_) {
+    each->set();
+  }
+  waiters_.clear();
+}
+
+shutdown_report supervisor_core::report() const {
+  const std::lock_guard lock(mutex_);
+  return report_;
+}
+
+void supervisor_core::cancel_host(const cancel_reason& reason) noexcept {
+  pass_on_.store(true, std::memory_order_relaxed);
+  cancel(reason);
+}
+
+void supervisor_core::leaving() noexcept {
+  if (pass_on_.load(std::memory_order_relaxed)) {
+    if (outcome_cell* const host = node().task()) {
+      host->cancel(reason());
+    }
+  }
+}
+
+void supervisor_core::close_node(worker_core& here) noexcept {
+  static_cast<void>(drain_.clear(here));
+  static_cast<void>(grace_.clear(here));
+  group_core::close_node(here);
+  {
+    const std::lock_guard lock(mutex_);
+    phase_ = phase::over;
+  }
+  tell_waiters();
+}
+
+}  // namespace coppice::inline v0::detail
