@@ -89,11 +89,11 @@ bool scope_core::enter_open() noexcept {
 
 // What is counted keeps the executor from going away.
 void scope_core::leave() noexcept {
-  scope_joiner* const joiner = joiner_;  // Null for a root, which is never left by all.
-  const executor_ref home_of_all = home_;
   if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) {  // SC3
     return;
   }
+  scope_joiner* const joiner = joiner_;  // The scope is the last one's, until it is told.
+  const executor_ref home_of_all = home_;
   worker_core* const here = this_worker();
   if (here != nullptr && here->executor().id == home_of_all.id) {
     here->post_next(*joiner);

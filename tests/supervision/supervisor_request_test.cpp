@@ -124,13 +124,13 @@ TEST(SupervisorRequestForeign, ComesFromManyThreadsAtOnce) {
   });
 }
 
-scope_handle* signalled = nullptr;
+std::atomic<scope_handle*> signalled{nullptr};  // Lock-free: a handler reads it.
 
 class SupervisorSignal : public testing::Test {
  protected:
   void SetUp() override {
     struct sigaction action = {};
-    action.sa_handler = [](int) { signalled->request_shutdown(); };
+    action.sa_handler = [](int) { signalled.load()->request_shutdown(); };
     ::sigaction(SIGUSR1, &action, &before_);
   }
   void TearDown() override { ::sigaction(SIGUSR1, &before_, nullptr); }

@@ -26,7 +26,9 @@ namespace coppice::inline v0 {
 namespace detail {
 
 template <class A>
-struct joined {
+struct joined {};
+template <awaitable A>
+struct joined<A> {
   using type = awaited_t<A>;
 };
 
@@ -50,7 +52,9 @@ template <class R>
 using element = std::ranges::range_value_t<R>;
 
 template <class E>
-struct element_given {
+struct element_given {};
+template <awaitable E>
+struct element_given<E> {
   using type = awaited_t<E>;
 };
 template <class T>

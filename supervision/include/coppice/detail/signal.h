@@ -5,6 +5,8 @@
 #include <coppice/detail/slot.h>
 #include <coppice/detail/wait.h>
 
+#include <concepts>
+#include <coroutine>
 #include <mutex>
 
 namespace coppice::inline v0::detail {
@@ -19,8 +21,10 @@ class COPPICE_EXPORT signal {
   void set() noexcept;
   bool is_set() const noexcept;
 
-  // Awaited by one task at a time. A cancellation point.
-  auto wait(const char* what) noexcept { return operation(*this, what); }
+  class operation;
+
+  // Awaited by one task at a time. A cancellation point. Dumps show `what`, which is static.
+  operation wait(const char* what) noexcept;
 
  private:
   class source {
@@ -28,7 +32,7 @@ class COPPICE_EXPORT signal {
     using value_type = void;
     static constexpr const char* name = "signal";
 
-    source(signal& of, const char* what) noexcept : of_(of), what_(what) {}
+    explicit source(signal& of) noexcept : of_(of) {}
 
     bool ready() const noexcept { return of_.is_set(); }
     COPPICE_EXPORT void arm(const ticket& wait, worker_core& here);
@@ -37,16 +41,40 @@ class COPPICE_EXPORT signal {
 
    private:
     signal& of_;
-    const char* what_;
-  };
-
-  struct operation : wait_operation<source> {
-    operation(signal& of, const char* what) : wait_operation<source>(source(of, what)) {}
   };
 
   mutable std::mutex mutex_;
   bool set_ = false;     // Under the lock.
   ticket waiting_ = {};  // Under the lock.
 };
+
+class [[nodiscard]] signal::operation : public wait_operation<source> {
+ public:
+  operation(signal& of, const char* what) noexcept
+      : wait_operation<source>(source(of)), what_(what) {}
+
+  // The frame may be gone when the base has suspended it.
+  template <std::derived_from<promise_base> Promise>
+  COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<Promise> awaiting) {
+    worker_core& here = *current_worker;
+    const char* const what = what_;
+    if (here.wait_label == nullptr) {
+      here.wait_label = what;
+    }
+    const std::coroutine_handle<> next = wait_operation<source>::await_suspend(awaiting);
+    if (here.wait_label == what) {
+      here.wait_label = nullptr;  // It need not wait.
+    }
+    return next;
+  }
+
+ private:
+  const char* what_;
+};
+
+inline signal::operation signal::wait(const char* what) noexcept {
+  return operation(*this, what);
+}
 
 }  // namespace coppice::inline v0::detail
