@@ -5,6 +5,7 @@
 #include <coppice/detail/promise_base.h>
 #include <coppice/task.h>
 
+#include <concepts>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -22,11 +23,23 @@ task<T> awaiting(A&& held) {
   co_return co_await static_cast<A&&>(held);
 }
 
+// The same of what waits in its own place: that must go when the wait is given up, and so lies in the task's frame.
+template <class T, class A>
+task<T> awaiting_kept(A kept) {
+  co_return co_await std::move(kept);
+}
+
+template <class A>
+inline constexpr bool waits_in_place = std::derived_from<std::remove_cvref_t<A>, own_awaitable> &&
+                                       is_awaiter<std::remove_cvref_t<A>>;
+
 // `Body` as it was given: a reference to an lvalue, or a type of what was moved in and is kept in `held`.
 template <class T, class Body, class... Args>
 task<T> start_body(std::remove_reference_t<Body>& held, Args&... args) {
   if constexpr (is_task<std::remove_cvref_t<Body>>) {
     return std::move(held);
+  } else if constexpr (waits_in_place<Body>) {
+    return awaiting_kept<T, std::remove_cvref_t<Body>>(std::move(held));
   } else if constexpr (awaitable<Body>) {
     return awaiting<T, Body>(static_cast<Body&&>(held));
   } else if constexpr (std::is_invocable_v<Body&, Args&...>) {

@@ -108,7 +108,7 @@ auto child_of(A&& from) {
     return from ? plain(std::move(from)) : empty_child<typename plain::value_type>();
   } else if constexpr (is_handle<plain>) {
     return child_of_handle<!std::is_lvalue_reference_v<A>>(plain(from));
-  } else if constexpr (std::is_lvalue_reference_v<A>) {
+  } else if constexpr (std::is_lvalue_reference_v<A> && !waits_in_place<A>) {
     return awaiting<awaited_t<A>, A>(from);
   } else {
     return child_of_kept<awaited_t<A>, plain>(std::move(from));
