@@ -1,15 +1,19 @@
 // Looking up the tree, and making what is below visible from above.
 #include <coppice/detail/cancel_node.h>
 
+#include <coppice/detail/climb.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/reason_block.h>
 #include <coppice/detail/worker_core.h>
+
+#include <optional>
 
 namespace coppice::inline v0::detail {
 
 // Up to a node that knows, or that itself is asked to stop, or shielded. All on the way have the same answer.
 bool cancel_node::poll(epoch now) noexcept {
   bool cancelled = false;
+  std::optional<climb> above_left;
   cancel_node* top = this;
   for (;;) {
     const epoch seen = top->seen_.load(std::memory_order_relaxed);
@@ -24,13 +28,17 @@ bool cancel_node::poll(epoch now) noexcept {
       }
       break;
     }
-    if (top->parent_ == nullptr) {
+    if (!above_left && top->state_.leavable()) {
+      above_left.emplace();
+    }
+    cancel_node* const above = top->parent();
+    if (above == nullptr) {
       break;
     }
-    top = top->parent_;
+    top = above;
   }
   const reason_block* why = cancelled ? top->find_reason() : nullptr;
-  for (cancel_node* each = this;; each = each->parent_) {
+  for (cancel_node* each = this;; each = each->parent()) {
     if (why != nullptr) {
       each->learn(*why);
     }
@@ -41,7 +49,8 @@ bool cancel_node::poll(epoch now) noexcept {
   }
 }
 
-// Nodes that have polled know it; so this does not go far.
+// Nodes that have polled know it; so this does not go far, and not past one that may be left, for that has been asked
+// itself when it is.
 const reason_block* cancel_node::find_reason() const noexcept {
   for (const cancel_node* each = this; each != nullptr; each = each->parent_) {
     if (const reason_block* const why = each->known_reason()) {
@@ -70,7 +79,8 @@ void cancel_node::end_shield() noexcept {
 }
 
 branch_node* cancel_node::branch_above() noexcept {
-  return parent_ != nullptr ? parent_->branch_above() : nullptr;
+  cancel_node* const above = parent();
+  return above != nullptr ? above->branch_above() : nullptr;
 }
 
 slot& branch_node::enroll(worker_core& here, const char* /*what*/) {
@@ -102,10 +112,23 @@ cancel_node& branch_node::link_host() noexcept {
   return apart_ ? static_cast<cancel_node&>(*parent()->branch_above()) : *parent();
 }
 
-// From below upwards, as far as others have not come before.
+// From below upwards, as far as others have not come before. The topmost may be gone when it is walked; its chunks
+// are not.
 void branch_node::link(worker_core& here) {
   const epoch before = here.cancel_epoch->load(std::memory_order_seq_cst);  // S3
-  branch_node* top = nullptr;
+  slot_chunk* topmost = nullptr;
+  {
+    const climb upwards;
+    topmost = link_upwards(here);
+  }
+  if (topmost != nullptr && here.cancel_epoch->load(std::memory_order_seq_cst) != before) {  // S3
+    walk::from(*topmost, here);
+  }
+}
+
+// Returns where the slots of the topmost begin that it has linked.
+slot_chunk* branch_node::link_upwards(worker_core& here) {
+  slot_chunk* topmost = nullptr;
   branch_node* each = this;
   try {
     while (each != nullptr && !each->state_.linked() && each->parent() != nullptr) {
@@ -115,8 +138,8 @@ void branch_node::link(worker_core& here) {
         break;
       }
       each->link_ = &at;
-      at.link(*each->slots_.first());
-      top = each;
+      topmost = each->slots_.first();
+      at.link(*topmost);
       each = each->parent()->branch_above();
     }
   } catch (...) {
@@ -126,9 +149,18 @@ void branch_node::link(worker_core& here) {
     }
     throw;
   }
-  if (top != nullptr && here.cancel_epoch->load(std::memory_order_seq_cst) != before) {  // S3
-    top->walk_below(here);
+  return topmost;
+}
+
+// First nobody links it any more, then nobody who is on the way looks at what was above.
+void branch_node::leave_to(cancel_node& root, worker_core& here) noexcept {
+  state_.leave();
+  climb::wait_for_all();
+  if (state_.holds_link()) {
+    unlink(here);
   }
+  parent_.store(&root, std::memory_order_seq_cst);  // CB1
+  climb::wait_for_all();
 }
 
 void branch_node::walk_below(worker_core& here) noexcept {
@@ -138,7 +170,7 @@ void branch_node::walk_below(worker_core& here) noexcept {
 }
 
 void branch_node::close_slots(worker_core* here) noexcept {
-  if (parent() != nullptr && state_.linked()) {
+  if (parent() != nullptr && state_.holds_link()) {
     unlink(*here);
   }
   slots_.close(here);

@@ -4,6 +4,7 @@
 #include "executor/executor_core.h"
 #include "executor/executor_state.h"
 
+#include <coppice/detail/climb.h>
 #include <coppice/report.h>
 
 #include <exception>
@@ -31,16 +32,13 @@ void name_parents(error_report& report, cancel_node* from) noexcept try {
   return;
 }
 
-}  // namespace
-
-void report_from(cancel_node* from, const worker_core& here, error_origin origin,
-                 error_entry entry) noexcept {
-  error_report report{origin, std::move(entry), {}, {}};
+bool heard_above(cancel_node* from, error_report& report) noexcept {
+  const climb upwards;
   name_parents(report, from);
   for (cancel_node* each = from; each != nullptr; each = each->parent()) {
     try {
       if (each->hear(report)) {
-        return;
+        return true;
       }
     } catch (...) {
       error_entry thrown(std::current_exception());
@@ -49,7 +47,17 @@ void report_from(cancel_node* from, const worker_core& here, error_origin origin
       report.entry = std::move(thrown);
     }
   }
-  here.home.owner.report(report);
+  return false;
+}
+
+}  // namespace
+
+void report_from(cancel_node* from, const worker_core& here, error_origin origin,
+                 error_entry entry) noexcept {
+  error_report report{origin, std::move(entry), {}, {}};
+  if (!heard_above(from, report)) {
+    here.home.owner.report(report);
+  }
 }
 
 void executor_state::report(const error_report& report) noexcept {

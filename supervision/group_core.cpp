@@ -4,6 +4,7 @@
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
 #include <coppice/exception_group.h>
+#include <coppice/executor.h>
 
 #include <algorithm>
 #include <limits>
@@ -110,6 +111,22 @@ std::vector<error_entry> group_core::take_failures() {
   return entries;
 }
 
+scope_joiner& group_core::leave_to_root(scope_joiner& other, worker_core& here) noexcept {
+  scope_joiner& before = pass_to(other, here);
+  node_.leave_to(executor_of(here).root(), here);
+  return before;
+}
+
+void group_core::report_failures(cancel_node& from, worker_core& here) noexcept {
+  detail::job* each = failures_.exchange(nullptr, std::memory_order_acquire);  // GF1
+  while (each != nullptr) {
+    auto* const failed = static_cast<outcome_cell*>(each);
+    each = each->next;
+    report_from(&from, here, error_origin::suppressed, failed->failure());
+    failed->drop();
+  }
+}
+
 void group_core::throw_failures(std::exception_ptr body, cancel_node& host) {
   if (!collected() && body == nullptr) {
     return;
@@ -127,13 +144,7 @@ void group_core::throw_failures(std::exception_ptr body, cancel_node& host) {
       entries.push_back(of_body);
     }
   } catch (const std::bad_alloc&) {
-    detail::job* each = failures_.exchange(nullptr, std::memory_order_acquire);  // GF1
-    while (each != nullptr) {
-      auto* const failed = static_cast<outcome_cell*>(each);
-      each = each->next;
-      report_from(&host, here, error_origin::suppressed, failed->failure());
-      failed->drop();
-    }
+    report_failures(host, here);
     for (const error_entry& one : entries) {
       report_from(&host, here, error_origin::suppressed, one);
     }

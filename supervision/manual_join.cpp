@@ -45,12 +45,14 @@ std::shared_ptr<manual_join> manual_join::open(
 
 void manual_join::leave_body() noexcept {
   if (!body_left_.exchange(true, std::memory_order_relaxed)) {
+    core_->body_ended();
     core_->leave();
   }
 }
 
 task<bool> manual_join::wait_for_end() {
   const std::shared_ptr<manual_join> kept = shared_from_this();
+  awaited_.store(true, std::memory_order_relaxed);
   leave_body();
   auto end = over_.wait("a manual scope's children");
   const outcome<> waited = co_await as_result(std::move(end));
@@ -64,8 +66,13 @@ task<bool> manual_join::wait_for_end() {
 
 void manual_join::close(worker_core& here) noexcept {
   const std::shared_ptr<manual_join> kept = std::move(itself_);
-  core_->leaving();
-  core_->close(here);
+  if (!core_->left()) {
+    if (!awaited_.load(std::memory_order_relaxed)) {
+      core().report_failures(core().node(), here);
+    }
+    core_->leaving();
+    core_->close(here);
+  }
   over_.set();
   if (parent_) {
     std::exchange(parent_, {})->leave();

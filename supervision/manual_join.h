@@ -24,7 +24,7 @@ class manual_join final : public scope_joiner, public std::enable_shared_from_th
       const char* call, cancel_scope& face,
       const std::function<core_ref(cancel_node*, worker_core&)>& make);
 
-  bool is_open() const noexcept { return !core_->closed(); }
+  bool is_open() const noexcept { return !core_->closed() && !core_->left(); }
   group_core& core() const noexcept { return static_cast<group_core&>(*core_.get()); }
 
   // What stood for the body leaves. Once counts.
@@ -44,6 +44,7 @@ class manual_join final : public scope_joiner, public std::enable_shared_from_th
   core_ref core_;
   core_ref parent_;                      // Kept open. Empty if that is no scope.
   atomic<bool> body_left_{false};        // leave_body().
+  atomic<bool> awaited_{false};          // wait_for_end(): who waits throws what was collected.
   std::shared_ptr<manual_join> itself_;  // From open() to close().
 };
 

@@ -1,6 +1,7 @@
 // The public face of scopes.
 #include <coppice/scope.h>
 
+#include <coppice/detail/climb.h>
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
 #include <coppice/sleep.h>
@@ -83,6 +84,7 @@ namespace this_task {
 std::vector<std::string_view> scopes() {
   std::vector<std::string_view> names;
   detail::cancel_node* each = required_task("this_task::scopes()").scope;
+  const detail::climb upwards;
   for (; each != nullptr && each->parent() != nullptr; each = each->parent()) {
     if (const detail::scope_core* const scope = each->scope()) {
       names.push_back(scope->name());

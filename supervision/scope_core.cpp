@@ -102,6 +102,12 @@ void scope_core::leave() noexcept {
   }
 }
 
+scope_joiner& scope_core::pass_to(scope_joiner& other, worker_core& here) noexcept {
+  static_cast<void>(limit_.clear(here));
+  forget_handler();
+  return *std::exchange(joiner_, &other);
+}
+
 bool scope_core::leave_last() noexcept {
   return live_.fetch_sub(1, std::memory_order_acq_rel) == 1;  // SC3
 }
@@ -110,6 +116,7 @@ void scope_core::close(worker_core& here) noexcept {
   closed_.store(true, std::memory_order_release);  // SC3
   node().end_shield();
   static_cast<void>(limit_.clear(here));
+  forget_handler();
   foreign_stops_.clear();
   tokens_.close();
   close_node(here);
@@ -189,6 +196,16 @@ error_handler scope_core::on_error(error_handler handler) {
   fresh.swap(handler_);
   heard_.store(handler_ != nullptr, std::memory_order_relaxed);
   return fresh ? *fresh : error_handler();
+}
+
+// It may hold the scope.
+void scope_core::forget_handler() noexcept {
+  if (heard_.load(std::memory_order_relaxed)) {
+    std::shared_ptr<const error_handler> old;
+    const std::lock_guard lock(mutex_);
+    old.swap(handler_);
+    heard_.store(false, std::memory_order_relaxed);
+  }
 }
 
 std::shared_ptr<const error_handler> scope_core::handler() const {

@@ -26,12 +26,14 @@ std::coroutine_handle<> scope_run::completed(worker_core& here) noexcept {
   if (body_result().failed()) {
     body_failed();
   }
+  core_->body_ended();
   return core_->leave_last() ? finish(here) : std::noop_coroutine();
 }
 
 // Perhaps within a walk: what goes on behind the scope is posted.
 std::coroutine_handle<> scope_run::stopped(worker_core& here) noexcept {
   stopped_ = true;
+  core_->body_ended();
   if (core_->leave_last()) {
     here.post_next(*this);
   }
@@ -42,8 +44,10 @@ std::coroutine_handle<> scope_run::stopped(worker_core& here) noexcept {
 std::coroutine_handle<> scope_run::finish(worker_core& here) noexcept {
   const bool failure = failed();
   const bool own = core_->requested();
-  core_->leaving();
-  core_->close(here);
+  if (!core_->left()) {
+    core_->leaving();
+    core_->close(here);
+  }
   here.scope = host_->scope();
   if (stopped_ && !failure && !(own && !host_->scope()->cancelled_at(here.now()))) {
     return here.stop_from_loop(*host_);

@@ -3,6 +3,7 @@
 
 #include "supervision/manual_join.h"
 
+#include <coppice/detail/climb.h>
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
 
@@ -21,6 +22,7 @@ supervisor_core* core_of(const supervisor& of) noexcept {
 
 // Does the running code stand below that scope?
 bool below(const detail::scope_core& scope) noexcept {
+  const detail::climb upwards;
   for (detail::cancel_node* each = detail::this_worker()->scope; each != nullptr;
        each = each->parent()) {
     if (each->scope() == &scope) {
@@ -32,16 +34,17 @@ bool below(const detail::scope_core& scope) noexcept {
 
 class waiting_for_end {
  public:
-  explicit waiting_for_end(supervisor_core& of) : of_(of) { of.add_waiter(told_); }
+  explicit waiting_for_end(supervisor_core& of) : of_(of) { of.add_waiter(mine_); }
   waiting_for_end(const waiting_for_end&) = delete;
   waiting_for_end& operator=(const waiting_for_end&) = delete;
-  ~waiting_for_end() { of_.remove_waiter(told_); }
+  ~waiting_for_end() { of_.remove_waiter(mine_); }
 
-  auto end() noexcept { return told_.wait("a supervisor's shutdown"); }
+  auto end() noexcept { return mine_.told.wait("a supervisor's shutdown"); }
+  shutdown_report& report() noexcept { return mine_.report; }
 
  private:
   supervisor_core& of_;
-  detail::signal told_;
+  detail::shutdown_waiter mine_;
 };
 
 task<shutdown_report> shut_down(core_ref kept, shutdown_options how, cancel_reason reason) {
@@ -59,7 +62,7 @@ task<shutdown_report> shut_down(core_ref kept, shutdown_options how, cancel_reas
   }
   waiting_for_end waiting(core);
   co_await waiting.end();
-  co_return core.report();
+  co_return std::move(waiting.report());
 }
 
 }  // namespace

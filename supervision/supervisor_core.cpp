@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -66,10 +67,22 @@ supervisor_core::supervisor_core(std::string_view name, const source_site& site,
     : group_core(name, site, child_failures::report, max_children, parent, here), usual_(usual) {
   request_.of = this;
   request_.run = [](detail::job& self, worker_core& on) noexcept {
-    supervisor_core& of = *static_cast<request_job&>(self).of;
+    supervisor_core& of = *static_cast<own_job&>(self).of;
     of.begin_shutdown({}, reason_access::immortal(cancel_kind::shutdown), on);
     of.drop();
   };
+  leaving_.of = this;
+  leaving_.run = [](detail::job& self, worker_core& on) noexcept {
+    static_cast<own_job&>(self).of->leave_children(on);
+  };
+  last_.of = this;
+  last_.run = [](detail::job& self, worker_core& on) noexcept {
+    supervisor_core& of = *static_cast<end_of_left&>(static_cast<scope_joiner&>(self)).of;
+    of.report_failures(of.node(), on);
+    of.close(on);
+    of.drop();
+  };
+  may_be_left();
 }
 
 // Where there is nothing to drain it is a request like others, and shows at once.
@@ -154,7 +167,9 @@ void supervisor_core::end_grace(worker_core& here) noexcept {
     const std::lock_guard lock(mutex_);
     report_.stuck = std::move(stuck);
     how = stuck_;
-    if (how != on_stuck::leave_to_root) {
+    if (how == on_stuck::leave_to_root) {
+      to_be_left_ = true;
+    } else {
       print_stuck(*this, report_.stuck);
     }
   }
@@ -162,8 +177,47 @@ void supervisor_core::end_grace(worker_core& here) noexcept {
     std::terminate();
   }
   if (how == on_stuck::leave_to_root) {
+    leave_if_told();
+  }
+  leave();
+}
+
+void supervisor_core::body_ended() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    body_ended_ = true;
+  }
+  leave_if_told();
+}
+
+// By one who is counted. Counts the job, which is a step of its own, as it waits for those that climb; a body that is
+// stuck itself keeps the host, but not whoever waits for the shutdown.
+void supervisor_core::leave_if_told() noexcept {
+  bool now = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!to_be_left_) {
+      return;
+    }
+    now = body_ended_;
+    to_be_left_ = !now;
+  }
+  if (now) {
+    static_cast<void>(enter_open());
+    add_reference();
+    executor_pin(home()).post(leaving_);
+  } else {
     tell_waiters();
   }
+}
+
+// The children count with the root as well, which goes on waiting for them.
+void supervisor_core::leave_children(worker_core& here) noexcept {
+  leaving();
+  scope_joiner& host = leave_to_root(last_, here);
+  left_.store(true, std::memory_order_release);  // SV1
+  here.post(host);
+  tell_waiters();
   leave();
 }
 
@@ -200,31 +254,36 @@ void supervisor_core::add_waiter_below(worker_core& here) noexcept {
   }
 }
 
-void supervisor_core::add_waiter(signal& told) {
+void supervisor_core::add_waiter(shutdown_waiter& waiting) {
   const std::lock_guard lock(mutex_);
-  if (phase_ == phase::over || closed()) {
-    told.set();
+  if (phase_ == phase::over || closed() || left()) {
+    tell(waiting);
   } else {
-    waiters_.push_back(&told);
+    waiters_.push_back(&waiting);
   }
 }
 
-void supervisor_core::remove_waiter(signal& told) noexcept {
+void supervisor_core::remove_waiter(shutdown_waiter& waiting) noexcept {
   const std::lock_guard lock(mutex_);
-  std::erase(waiters_, &told);
+  std::erase(waiters_, &waiting);
+}
+
+// Under the lock. Where there is no memory to name the stuck, it is as where there was none to find them.
+void supervisor_core::tell(shutdown_waiter& waiting) noexcept {
+  try {
+    waiting.report = report_;
+  } catch (const std::bad_alloc&) {
+    waiting.report = {report_.finished, report_.cancelled, report_.failed, {}};
+  }
+  waiting.told.set();
 }
 
 void supervisor_core::tell_waiters() noexcept {
   const std::lock_guard lock(mutex_);
-  for (signal* const each : waiters_) {
-    each->set();
+  for (shutdown_waiter* const each : waiters_) {
+    tell(*each);
   }
   waiters_.clear();
-}
-
-shutdown_report supervisor_core::report() const {
-  const std::lock_guard lock(mutex_);
-  return report_;
 }
 
 void supervisor_core::cancel_host(const cancel_reason& reason) noexcept {
@@ -249,6 +308,9 @@ void supervisor_core::close_node(worker_core& here) noexcept {
     phase_ = phase::over;
   }
   tell_waiters();
+  std::vector<stuck_child> named;
+  const std::lock_guard lock(mutex_);
+  named.swap(report_.stuck);
 }
 
 }  // namespace coppice::inline v0::detail

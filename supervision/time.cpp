@@ -1,6 +1,7 @@
 // Time limits of bodies, and which of them binds.
 #include <coppice/time.h>
 
+#include <coppice/detail/climb.h>
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
 
@@ -13,6 +14,7 @@ std::optional<time_point> current_deadline() {
     throw usage_error("current_deadline() outside a task: there is none that it could bind");
   }
   time_point nearest = time_point::max();
+  const detail::climb upwards;
   for (const detail::cancel_node* each = detail::this_worker()->scope; each != nullptr;
        each = each->parent()) {
     nearest = std::min(nearest, each->deadline());

@@ -59,6 +59,28 @@ TEST(ScopeState, KeepsTheOthersWhateverChanges) {
   EXPECT_TRUE(state.requested());
 }
 
+TEST(ScopeState, IsNotLinkedOnceItIsLeft) {
+  scope_state fresh;
+  EXPECT_FALSE(fresh.leavable());
+  fresh.may_be_left();
+  EXPECT_TRUE(fresh.leavable());
+  EXPECT_TRUE(fresh.transparent());
+  fresh.leave();
+  EXPECT_FALSE(fresh.begin_link());
+  EXPECT_TRUE(fresh.linked()) << "nobody is to link it";
+  EXPECT_FALSE(fresh.holds_link());
+}
+
+TEST(ScopeState, HoldsItsLinkThoughItIsLeft) {
+  scope_state linked;
+  EXPECT_TRUE(linked.begin_link());
+  linked.leave();
+  EXPECT_TRUE(linked.holds_link());
+  linked.unlink();
+  EXPECT_FALSE(linked.holds_link());
+  EXPECT_FALSE(linked.begin_link());
+}
+
 // N1: who sees the flag sees what was written before it. The payload is plain, for ThreadSanitizer.
 TEST(ScopeState, ARequestShowsWhatWasWrittenBefore) {
   scope_state* state = nullptr;

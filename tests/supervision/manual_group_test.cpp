@@ -8,6 +8,7 @@
 #include <atomic>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "tests/support/tree_test.h"
 
@@ -107,6 +108,23 @@ TEST_P(ManualGroup, KeepsAFailureUntilClose) {
     EXPECT_EQ(group.reason().kind(), cancel_kind::sibling_failed);
     const outcome<> end = co_await as_result(shield(group.close()));
     EXPECT_THAT(messages_of(end.entry()), ElementsAre("early"));
+  });
+}
+
+TEST_P(ManualGroup, A14WhatItKeptIsReportedIfItGoesWithoutClose) {
+  std::vector<std::string> heard;
+  test_runtime rt(workers());
+  rt.set_error_handler(
+      [&](const error_report& report) { heard.push_back(report.entry.message()); });
+  rt.block_on([&]() -> task<> {
+    {
+      manual_group group;
+      group.open();
+      group.spawn(failing("nobody asks"));
+      co_await shield(sleep_for(1s));
+    }
+    co_await sleep_for(1s);
+    EXPECT_EQ(heard, std::vector<std::string>{"nobody asks"});
   });
 }
 

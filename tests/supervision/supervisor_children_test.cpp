@@ -229,7 +229,8 @@ TEST_P(SupervisorChildren, A10KeepMemoryConstantThoughTheyAreAMillion) {
       }
       EXPECT_EQ(s.size(), 0u);
       EXPECT_EQ(reports.load(), failures);
-      EXPECT_EQ(rt.live_frames(), frames);
+      // Those of workers that are still on their way to rest do not count.
+      EXPECT_LT(rt.live_frames(), frames + at_once);
       if (!under_address_sanitizer && !under_thread_sanitizer) {  // Theirs grows by itself.
         // Each worker's pools may take another slab; 75 000 children that leave 16 bytes each are more.
         EXPECT_LT(bytes_in_use(), in_use + 1024 * 1024);

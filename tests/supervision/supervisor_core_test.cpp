@@ -1,4 +1,5 @@
 #include <coppice/detail/supervisor_core.h>
+#include <coppice/shield.h>
 #include <coppice/supervisor.h>
 #include <coppice/testing.h>
 #include <gtest/gtest.h>
@@ -18,9 +19,9 @@ TEST(SupervisorCore, TellsAWaiterThatComesTooLateAtOnce) {
     manual_supervisor jobs;
     jobs.open();
     co_await jobs.close();
-    detail::signal told;
-    core_of(jobs).add_waiter(told);
-    EXPECT_TRUE(told.is_set());
+    detail::shutdown_waiter late;
+    core_of(jobs).add_waiter(late);
+    EXPECT_TRUE(late.told.is_set());
   });
 }
 
@@ -37,6 +38,22 @@ TEST(SupervisorCore, TheFirstCallDecidesHowItEnds) {
     co_await jobs.shutdown();
     EXPECT_EQ(test_clock().elapsed(), 5s);
     EXPECT_EQ(job.result().reason().message(), "first");
+  });
+}
+
+// The report names tasks, which hold the supervisor.
+TEST(SupervisorCore, OneThatComesTooLateIsToldHowManyAndNotWho) {
+  test_runtime rt{{.settings = {.cancel_watchdog = forever}}};
+  rt.block_on([]() -> task<> {
+    manual_supervisor jobs;
+    jobs.open();
+    jobs.spawn([]() -> task<> { co_await shield(sleep_for(1h)); });
+    co_await wait_all_tasks_blocked();
+    const shutdown_report report = co_await jobs.shutdown(1s);
+    EXPECT_EQ(report.stuck.size(), 1u);
+    const shutdown_report later = co_await jobs.shutdown();
+    EXPECT_EQ(later.cancelled + later.failed + later.finished, 1u);
+    EXPECT_TRUE(later.stuck.empty());
   });
 }
 

@@ -15,7 +15,8 @@ namespace coppice::inline v0 {
 // What to do with a task that is still there after its grace. A live frame is never freed.
 enum class on_stuck {
   wait,           // Go on waiting.
-  leave_to_root,  // Return; the runtime's destructor will wait for it.
+  leave_to_root,  // Return; it stands directly below the runtime from here on, whose end will wait for it. What it refers
+                  // to has to be its own.
   terminate,      // End the process with a dump.
 };
 

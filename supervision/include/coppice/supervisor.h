@@ -35,7 +35,7 @@ class COPPICE_EXPORT supervisor : public cancel_scope, public spawner<supervisor
   // Ends children and body and returns when all have ended; the code behind the scope runs. Takes no more children at
   // once (spawn throws scope_closed), lets those there are finish for `drain`, cancels with the reason, and after
   // `grace` more names the stuck. From any task of any tree; the first call decides how, concurrent ones return
-  // together, later ones at once. From below the supervisor itself the caller is stopped. A caller that is cancelled
+  // together, later ones at once (the report then names nobody any more). From below the supervisor itself the caller is stopped. A caller that is cancelled
   // waits no more, and the shutdown goes on.
   task<shutdown_report> shutdown();
   task<shutdown_report> shutdown(duration grace,

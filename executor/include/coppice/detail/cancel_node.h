@@ -11,7 +11,8 @@
 // nothing that is shared.
 //
 // Invariants
-//   CN1  A node outlives everything that runs or waits below it.
+//   CN1  A node outlives everything that runs or waits below it; one that may be left to the root has to be passed
+//        within a climb (climb.h), for the nodes above it may go before it does.
 //   CN2  Who has begun to link a node looks at the epoch when all is linked, and if it has moved since, walks what
 //        it has linked: others that came meanwhile relied on it, and a walk from above may have passed before.
 //
@@ -65,7 +66,7 @@ class COPPICE_EXPORT cancel_node {
   }
 
   // Null at the root.
-  cancel_node* parent() const noexcept { return parent_; }
+  cancel_node* parent() const noexcept { return parent_.load(std::memory_order_seq_cst); }  // CB1
 
   // Was the request made of this very node?
   bool requested() const noexcept { return state_.requested(); }
@@ -103,7 +104,8 @@ class COPPICE_EXPORT cancel_node {
 
   // The task whose code runs under this node; null for code that belongs to none.
   virtual outcome_cell* task() const noexcept {
-    return parent_ != nullptr ? parent_->task() : nullptr;
+    cancel_node* const above = parent();
+    return above != nullptr ? above->task() : nullptr;
   }
 
   // Is it the node of a task?
@@ -165,7 +167,7 @@ class COPPICE_EXPORT cancel_node {
   // The epoch of the last look, and in the lowest bit what it found. Any worker that runs code below; all
   // of them write the truth of some moment at or after the epoch they write.
   atomic<epoch> seen_;
-  cancel_node* const parent_;
+  atomic<cancel_node*> parent_;  // Constant, but for branch_node::leave_to().
 
  protected:
   scope_state state_;
@@ -184,6 +186,13 @@ class COPPICE_EXPORT branch_node : public cancel_node {
   // Linked into the nearest branch above itself, and not where the strand between them waits, which goes on doing so.
   // Before anything waits below.
   void stand_apart() noexcept;
+
+  // It may be left to the root while something lives below it. Before anything does.
+  void may_be_left() noexcept { state_.may_be_left(); }
+
+  // A node that may be left and has been asked to stop: from here on it stands below the root, and nobody below knows
+  // of what was above. Waits for those that are just looking there. On a worker, from its loop. Once.
+  void leave_to(cancel_node& root, worker_core& here) noexcept;
 
   // Everything below has ended. Once; `here` is null on a thread that is no worker, and the node then the root.
   void close(worker_core* here) noexcept {
@@ -205,6 +214,7 @@ class COPPICE_EXPORT branch_node : public cancel_node {
 
   cancel_node& link_host() noexcept;
   void link(worker_core& here);
+  slot_chunk* link_upwards(worker_core& here);
   void close_slots(worker_core* here) noexcept;
   void unlink(worker_core& here) noexcept;
 

@@ -3,6 +3,8 @@
 //     requested   somebody asked what is below to stop; never taken back
 //     shielded    requests from above are kept out
 //     linked      what registers below is found from above, or is about to be
+//     leavable    what is above may go before it
+//     left        it has been left to the root, or is about to be: nobody links it any more
 //
 // Orderings
 //   N1  request() sets the flag behind the reason, requested() acquires it: who sees it finds the reason.
@@ -28,7 +30,7 @@ class scope_state {
 
   // Neither requested nor shielded: the answer is that of the parent.
   bool transparent() const noexcept {
-    const std::uint32_t word = word_.load(std::memory_order_acquire);  // N1
+    const std::uint32_t word = word_.load(std::memory_order_seq_cst);  // N1 CB1
     return (word & (requested_bit | shielded_bit)) == 0;
   }
 
@@ -44,15 +46,38 @@ class scope_state {
 
   // True for the one that is to link the node to what is above it.
   bool begin_link() noexcept {
-    return (word_.fetch_or(linked_bit, std::memory_order_relaxed) & linked_bit) == 0;
+    std::uint32_t word = word_.load(std::memory_order_relaxed);
+    do {
+      if ((word & (linked_bit | left_bit)) != 0) {
+        return false;
+      }
+    } while (!word_.compare_exchange_weak(word, word | linked_bit, std::memory_order_relaxed,
+                                          std::memory_order_relaxed));
+    return true;
   }
-  bool linked() const noexcept { return (word_.load(std::memory_order_relaxed) & linked_bit) != 0; }
+  bool linked() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & (linked_bit | left_bit)) != 0;
+  }
+  bool holds_link() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & linked_bit) != 0;
+  }
   void unlink() noexcept { word_.fetch_and(~linked_bit, std::memory_order_relaxed); }
+
+  // Before anything is below.
+  void may_be_left() noexcept { word_.fetch_or(leavable_bit, std::memory_order_relaxed); }
+  bool leavable() const noexcept {
+    return (word_.load(std::memory_order_relaxed) & leavable_bit) != 0;
+  }
+
+  // Behind a request. Who climbs later does not link it.
+  void leave() noexcept { word_.fetch_or(left_bit, std::memory_order_seq_cst); }  // CB1
 
  private:
   static constexpr std::uint32_t requested_bit = 1;
   static constexpr std::uint32_t shielded_bit = 2;
   static constexpr std::uint32_t linked_bit = 4;
+  static constexpr std::uint32_t leavable_bit = 8;
+  static constexpr std::uint32_t left_bit = 16;
 
   atomic<std::uint32_t> word_{0};  // Whoever cancels; the host; whoever links.
 };

@@ -51,6 +51,9 @@ class COPPICE_EXPORT group_core : public scope_core {
   // thrown is reported. `host`: under which the thrown failure goes on.
   void throw_failures(std::exception_ptr body, cancel_node& host);
 
+  // Instead: tells it to those that hear of failures at the node or above it, for nobody will throw it.
+  void report_failures(cancel_node& from, worker_core& here) noexcept;
+
   // No more children.
   void seal() noexcept { sealed_.store(true, std::memory_order_relaxed); }
 
@@ -64,6 +67,11 @@ class COPPICE_EXPORT group_core : public scope_core {
   void stand_apart() noexcept { node_.stand_apart(); }
 
  protected:
+  // The host goes on, with children left; what is above them from here on is the root. Returns who waited for the end.
+  // On a worker, from its loop, by one who is counted.
+  scope_joiner& leave_to_root(scope_joiner& other, worker_core& here) noexcept;
+  void may_be_left() noexcept { node_.may_be_left(); }
+
   // A child has ended, and is still counted.
   virtual void child_ended(task_status /*how*/) noexcept {}
   void close_node(worker_core& here) noexcept override { node_.close(&here); }

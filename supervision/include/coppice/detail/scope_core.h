@@ -85,6 +85,9 @@ class COPPICE_EXPORT scope_core : job {
   bool enter_open() noexcept;
   void leave() noexcept;
 
+  // The body has ended, or whatever stands for it, and is about to leave.
+  virtual void body_ended() noexcept {}
+
   // The body: true if nothing else is left, and the joiner is then not told.
   bool leave_last() noexcept;
   std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
@@ -94,6 +97,9 @@ class COPPICE_EXPORT scope_core : job {
 
   // Everything has left. On a worker.
   void close(worker_core& here) noexcept;
+
+  // It has been left to the root, with all that is still in it: its host goes on, and does not close it.
+  virtual bool left() const noexcept { return false; }
 
   // The body's worker.
   void reschedule(std::optional<time_point> when);
@@ -132,6 +138,10 @@ class COPPICE_EXPORT scope_core : job {
   // Moves the epoch and has what waits below walked to.
   void fan_out() noexcept;
 
+  // By one who is counted, and on a worker: from here on somebody else hears of the end, and no handler or deadline of
+  // the host's is left. Returns who would have.
+  scope_joiner& pass_to(scope_joiner& other, worker_core& here) noexcept;
+
  private:
   // The scope's deadline.
   class limit final : public alarm {
@@ -153,6 +163,7 @@ class COPPICE_EXPORT scope_core : job {
 
   static void deliver(job& self, worker_core& here) noexcept;
   virtual void close_node(worker_core& here) noexcept = 0;
+  void forget_handler() noexcept;
   void expire(const reason_block& why) noexcept;
 
   const std::string name_;

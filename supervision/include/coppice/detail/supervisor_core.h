@@ -1,4 +1,7 @@
 // What a supervisor is behind its references: a group that keeps no failure, and can be shut down in order.
+//
+// Orderings
+//   SV1  A supervisor is left to the root, then its host told: who sees that finds it below the root.
 #pragma once
 
 #include <coppice/detail/alarm.h>
@@ -15,6 +18,12 @@
 
 namespace coppice::inline v0::detail {
 
+// One that waits for the end of a shutdown.
+struct shutdown_waiter {
+  signal told;
+  shutdown_report report;  // Behind the signal.
+};
+
 // How a shutdown goes that says nothing else.
 struct shutdown_defaults {
   duration drain;
@@ -29,20 +38,19 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
                   cancel_node* parent, worker_core& here);
 
   const char* kind() const noexcept override { return "supervisor"; }
+  bool left() const noexcept override { return left_.load(std::memory_order_acquire); }  // SV1
 
   // Takes no more children, lets those there are finish, cancels, and names the stuck. The first call decides how. On
   // a worker; the second form on any thread, also in a signal handler.
   void begin_shutdown(const shutdown_options& how, const cancel_reason& reason, worker_core& here);
   void request_shutdown() noexcept override;
 
-  // One that waits for the end of a shutdown; `told` is set then, or when there are stuck ones to be left.
-  void add_waiter(signal& told);
-  void remove_waiter(signal& told) noexcept;
+  // It is told at the end, or when there are stuck ones to be left; at once if that is over. Throws std::bad_alloc.
+  void add_waiter(shutdown_waiter& waiting);
+  void remove_waiter(shutdown_waiter& waiting) noexcept;
 
   // A task below waits for the shutdown to stop it: the drain does not wait for such.
   void add_waiter_below(worker_core& here) noexcept;
-
-  shutdown_report report() const;
 
   // The cancel goes on to the host behind the scope's end.
   void cancel_host(const cancel_reason& reason) noexcept;
@@ -64,33 +72,47 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
     void (supervisor_core::* const what_)(worker_core&) noexcept;
   };
 
-  struct request_job final : detail::job {
+  struct own_job final : detail::job {
+    supervisor_core* of;
+  };
+
+  // Closes it when it has been left to the root, and its last child has ended.
+  struct end_of_left final : scope_joiner {
     supervisor_core* of;
   };
 
   void child_ended(task_status how) noexcept override;
+  void body_ended() noexcept override;
   void leaving() noexcept override;
   void close_node(worker_core& here) noexcept override;
 
   void end_drain(worker_core& here) noexcept;
   void end_grace(worker_core& here) noexcept;
+  void leave_if_told() noexcept;
+  void leave_children(worker_core& here) noexcept;
   void set(step& alarm, duration d, worker_core& here) noexcept;
+  void tell(shutdown_waiter& waiting) noexcept;
   void tell_waiters() noexcept;
 
   const shutdown_defaults usual_;
   step drain_{*this, &supervisor_core::end_drain};
   step grace_{*this, &supervisor_core::end_grace};
-  request_job request_;
+  own_job request_;
+  own_job leaving_;
+  end_of_left last_;
   atomic<bool> requested_shutdown_{false};  // Whoever asks first, and then queues the job.
   atomic<bool> pass_on_{false};             // cancel_host().
-  mutable std::mutex mutex_;
+  atomic<bool> left_{false};                // leave_children().
+  std::mutex mutex_;
   phase phase_ = phase::open;  // Under the lock, and all here.
   duration grace_time_{};
   on_stuck stuck_ = on_stuck::wait;
+  bool to_be_left_ = false;  // The grace is over, and the stuck are to be left.
+  bool body_ended_ = false;
   std::optional<cancel_reason> reason_;
   std::size_t below_ = 0;
-  shutdown_report report_;
-  std::vector<signal*> waiters_;
+  shutdown_report report_;  // Its tasks hold the supervisor: until the end.
+  std::vector<shutdown_waiter*> waiters_;
 };
 
 }  // namespace coppice::inline v0::detail
