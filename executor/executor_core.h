@@ -5,7 +5,8 @@
 //       push comes before a look at who sleeps (P1).
 //   X2  spawn counts its job after it has pushed it, and then looks at who sleeps (P1); a worker that goes
 //       to sleep reads the count.
-//   X3  stop() sets the flag, then wakes all (P1).
+//   X3  stop() sets the flag, when the last has posted, then wakes all (P1); a worker that sees it looks once more for
+//       what was posted.
 //   X4  post() has done with the core when it takes itself off the count; who waits for that may destroy it.
 //   X5  Who wants to be told of cancels is there before anybody finds it.
 #pragma once

@@ -54,10 +54,11 @@ void token_block::detach(bool look_first) noexcept {
   {
     const std::lock_guard lock(mutex_);
     if (node_ != nullptr) {
+      // Who has set the flag may not have moved the epoch yet.
       const bool asked =
-          look_first
-              ? node_->cancelled_at(home_.link->cancels.load(std::memory_order_acquire))  // E1
-              : node_->requested();
+          node_->requested() ||
+          (look_first &&
+           node_->cancelled_at(home_.link->cancels.load(std::memory_order_acquire)));  // E1
       if (asked) {
         request(reason_access::release(node_->reason()));
       }
@@ -77,7 +78,8 @@ bool token_block::watching() noexcept {
 
 std::stop_token token_block::std_token() {
   void* source = source_.load(std::memory_order_acquire);  // CT2
-  if (source == nullptr || source == this) {
+  const bool fresh = source == nullptr || source == this;
+  if (fresh) {
     auto made = std::make_unique<std::stop_source>();
     do {
       if (source == this) {
@@ -91,10 +93,13 @@ std::stop_token token_block::std_token() {
     } while (source == this);
   }
   list();
+  if (fresh) {
+    mark_if_requested();
+  }
   return static_cast<std::stop_source*>(source)->get_token();
 }
 
-// Then looks for a request that nobody may have marked; there can be no callback yet.
+// Then looks for a request that nobody may have marked.
 void token_block::list() noexcept {
   if (home_.link != nullptr) {
     bool first = false;
@@ -106,7 +111,6 @@ void token_block::list() noexcept {
     if (first && home.get() != nullptr) {
       home.get()->tokens.add(*this);
       static_cast<void>(requested());
-      mark_if_requested();
     }
   }
 }

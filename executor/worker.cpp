@@ -119,6 +119,7 @@ void worker::count_end(task_status status) noexcept {
 // Own work first, newest first; but now and then something from outside, so that nobody waits for ever.
 job* worker::find_job() noexcept {
   job* found = nullptr;
+  bool over = false;
   if (++tick_ % ticks_between_clock_reads == 0) {
     read_clock();
   }
@@ -129,10 +130,11 @@ job* worker::find_job() noexcept {
   while (found == nullptr) {
     if ((found = take_local()) == nullptr && (found = take_foreign()) == nullptr &&
         (found = search()) == nullptr) {
-      if (home.stopping()) {
+      if (over) {
         return nullptr;
       }
-      found = sleep();
+      over = home.stopping();  // Behind the last post: then one more look.
+      found = over ? nullptr : sleep();
     }
   }
   if (searching_) {
@@ -149,15 +151,16 @@ job* worker::draw_job() noexcept {
   if (++tick_ % ticks_between_clock_reads == 0) {
     read_clock();
   }
-  for (;;) {
+  for (bool over = false;;) {
     fill_bag();
     job* found = bag_->draw();
     if (found == nullptr && (found = take_local()) == nullptr &&
         (found = take_foreign()) == nullptr) {
-      if (home.stopping()) {
+      if (over) {
         return nullptr;
       }
-      found = sleep();
+      over = home.stopping();
+      found = over ? nullptr : sleep();
     }
     if (found != nullptr) {
       if (std::exchange(searching_, false)) {

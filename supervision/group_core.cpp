@@ -3,7 +3,6 @@
 
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
-#include <coppice/exception_group.h>
 #include <coppice/executor.h>
 
 #include <algorithm>
@@ -170,11 +169,23 @@ void group_core::throw_failures(std::exception_ptr body, cancel_node& host) {
     }
     std::rethrow_exception(error);
   }
-  std::string message = kind();
-  if (!name().empty()) {
-    message.append(" \"").append(name()).append("\"");
+  throw make_group(entries, host, here);
+}
+
+exception_group group_core::make_group(const std::vector<error_entry>& entries, cancel_node& host,
+                                       worker_core& here) const {
+  try {
+    std::string message = kind();
+    if (!name().empty()) {
+      message.append(" \"").append(name()).append("\"");
+    }
+    return exception_group(message + " failed", entries);
+  } catch (const std::bad_alloc&) {
+    for (const error_entry& each : entries) {
+      report_from(&host, here, error_origin::suppressed, each);
+    }
+    throw;
   }
-  throw exception_group(message + " failed", std::move(entries));
 }
 
 namespace {

@@ -45,8 +45,9 @@ std::shared_ptr<manual_join> manual_join::open(
 
 void manual_join::leave_body() noexcept {
   if (!body_left_.exchange(true, std::memory_order_relaxed)) {
-    core_->body_ended();
-    core_->leave();
+    if (core_->leave_body()) {
+      core_->tell_joiner();
+    }
   }
 }
 

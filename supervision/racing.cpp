@@ -24,24 +24,29 @@ bool race_state::ended(std::size_t i, racer_end how, const error_entry& failure,
                        const cancel_reason& why) {
   bool wins = false;
   bool late = false;
+  bool ends_race = false;
   {
     const std::lock_guard lock(mutex_);
     switch (how) {
       case racer_end::value:
         if (!decided_) {
-          wins = true;
+          wins = ends_race = true;
           decided_ = true;
           winner_ = i;
         }
         break;
       case racer_end::failure:
-        if (decided_) {
+        if (!fatal_ && is_fatal(failure.error())) {
+          decide_fatally(failure);
+          ends_race = true;
+        } else if (decided_) {
           late = true;
         } else if (success_) {
           errors_.push_back(failure);
         } else {
           decided_ = true;
           deciding_ = failure;
+          ends_race = true;
         }
         break;
       case racer_end::cancelled:
@@ -54,10 +59,24 @@ bool race_state::ended(std::size_t i, racer_end how, const error_entry& failure,
       errors_late_.push_back(failure);
     }
   }
-  if (wins || (how == racer_end::failure && !success_ && !late)) {
+  if (ends_race) {
     scope_.cancel(reason_access::immortal(cancel_kind::sibling_failed));
   }
   return wins;
+}
+
+// It leaves as it is, whoever has won; what was to be thrown or given before is besides it.
+void race_state::decide_fatally(const error_entry& failure) noexcept {
+  if (decided_ && !winner_) {
+    errors_late_.push_back(std::move(deciding_));
+  }
+  for (error_entry& each : errors_) {
+    errors_late_.push_back(std::move(each));
+  }
+  errors_.clear();
+  winner_.reset();
+  fatal_ = decided_ = true;
+  deciding_ = failure;
 }
 
 void race_state::throw_end() {

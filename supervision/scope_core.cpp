@@ -89,9 +89,12 @@ bool scope_core::enter_open() noexcept {
 
 // What is counted keeps the executor from going away.
 void scope_core::leave() noexcept {
-  if (live_.fetch_sub(1, std::memory_order_acq_rel) != 1) {  // SC3
-    return;
+  if (leave_last()) {
+    tell_joiner();
   }
+}
+
+void scope_core::tell_joiner() noexcept {
   scope_joiner* const joiner = joiner_;  // The scope is the last one's, until it is told.
   const executor_ref home_of_all = home_;
   worker_core* const here = this_worker();
@@ -171,8 +174,9 @@ void scope_core::limit::ring(worker_core& here) noexcept {
 
 void scope_core::expire(const reason_block& why) noexcept {
   if (!closed()) {
-    if (reason_.offer(&why)) {
-      expired_.store(true, std::memory_order_relaxed);
+    expired_.store(true, std::memory_order_relaxed);  // Before anybody can see the reason.
+    if (!reason_.offer(&why) && reason_.get() != &why) {
+      expired_.store(false, std::memory_order_relaxed);
     }
     request();
   }

@@ -26,15 +26,13 @@ std::coroutine_handle<> scope_run::completed(worker_core& here) noexcept {
   if (body_result().failed()) {
     body_failed();
   }
-  core_->body_ended();
-  return core_->leave_last() ? finish(here) : std::noop_coroutine();
+  return core_->leave_body() ? finish(here) : std::noop_coroutine();
 }
 
 // Perhaps within a walk: what goes on behind the scope is posted.
 std::coroutine_handle<> scope_run::stopped(worker_core& here) noexcept {
   stopped_ = true;
-  core_->body_ended();
-  if (core_->leave_last()) {
+  if (core_->leave_body()) {
     here.post_next(*this);
   }
   return std::noop_coroutine();

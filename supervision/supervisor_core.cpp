@@ -125,12 +125,14 @@ void supervisor_core::begin_shutdown(const shutdown_options& how, const cancel_r
   leave();
 }
 
-// Without memory for an alarm its time has come.
+// Without memory for an alarm the drain is over, and the grace never: nobody is left or ends the process for that.
 void supervisor_core::set(step& alarm, duration d, worker_core& here) noexcept {
   try {
     alarm.set(time_in(d), here);
   } catch (...) {
-    &alarm == &drain_ ? end_drain(here) : end_grace(here);
+    if (&alarm == &drain_) {
+      end_drain(here);
+    }
   }
 }
 
@@ -157,6 +159,7 @@ void supervisor_core::end_grace(worker_core& here) noexcept {
     return;
   }
   on_stuck how = on_stuck::wait;
+  bool body_stuck = false;
   {
     std::vector<stuck_child> stuck;
     try {
@@ -169,6 +172,7 @@ void supervisor_core::end_grace(worker_core& here) noexcept {
     how = stuck_;
     if (how == on_stuck::leave_to_root) {
       to_be_left_ = true;
+      body_stuck = !body_left_;
     } else {
       print_stuck(*this, report_.stuck);
     }
@@ -176,39 +180,33 @@ void supervisor_core::end_grace(worker_core& here) noexcept {
   if (how == on_stuck::terminate) {
     std::terminate();
   }
-  if (how == on_stuck::leave_to_root) {
-    leave_if_told();
-  }
-  leave();
-}
-
-void supervisor_core::body_ended() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    body_ended_ = true;
-  }
-  leave_if_told();
-}
-
-// By one who is counted. Counts the job, which is a step of its own, as it waits for those that climb; a body that is
-// stuck itself keeps the host, but not whoever waits for the shutdown.
-void supervisor_core::leave_if_told() noexcept {
-  bool now = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!to_be_left_) {
-      return;
-    }
-    now = body_ended_;
-    to_be_left_ = !now;
-  }
-  if (now) {
-    static_cast<void>(enter_open());
-    add_reference();
-    executor_pin(home()).post(leaving_);
-  } else {
+  if (how != on_stuck::leave_to_root) {
+    leave();
+  } else if (body_stuck) {  // That keeps the host, but not whoever waits for the shutdown.
     tell_waiters();
+    leave();
+  } else {
+    post_leaving();
   }
+}
+
+// Whoever leaves a host to go on touches nothing of it afterwards: so the body is counted until this has been seen, or
+// what it counts is the job's.
+bool supervisor_core::leave_body() noexcept {
+  const core_ref kept = core_ref::share(this);
+  const std::lock_guard lock(mutex_);
+  body_left_ = true;
+  if (to_be_left_) {
+    post_leaving();
+    return false;
+  }
+  return leave_last();
+}
+
+// A step of its own, as it waits for those that climb. It has been counted in.
+void supervisor_core::post_leaving() noexcept {
+  add_reference();
+  executor_pin(home()).post(leaving_);
 }
 
 // The children count with the root as well, which goes on waiting for them.

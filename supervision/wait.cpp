@@ -1,6 +1,7 @@
 // Waiting for several tasks, whatever becomes of them.
 #include <coppice/wait.h>
 
+#include <coppice/detail/climb.h>
 #include <coppice/detail/fork_join.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/worker_core.h>
@@ -156,10 +157,22 @@ task<> wait_or_cancel(std::vector<task_ref> tasks, duration timeout) {
   }
 }
 
+// Is it the calling task, or one that cannot end before that has?
+bool hosts_caller(const task_ref& of) noexcept {
+  const climb upwards;
+  for (cancel_node* each = this_worker()->scope; each != nullptr; each = each->parent()) {
+    if (each->is_task() && each->task() == &cell_of(of)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 task<> cancel_and_await(std::vector<task_ref> tasks, cancel_reason reason) {
   for (const task_ref& each : tasks) {
-    if (each.id() == current_task_id()) {
-      throw usage_error("cancel_and_wait of the task that calls it: it would wait for itself");
+    if (hosts_caller(each)) {
+      throw usage_error(
+          "cancel_and_wait of the task that calls it, or of one above: it would wait for itself");
     }
   }
   for (const task_ref& each : tasks) {

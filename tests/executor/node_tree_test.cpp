@@ -242,7 +242,7 @@ TEST_F(NodeTree, AHundredThousandLevelsNeedNoStack) {
 TEST_F(NodeTree, AWaitThatBeginsWhileARequestPassesIsStopped) {
   executor three({.threads = 3});
   executor_core& home = *three.state().core;
-  for (long round = rounds(200'000, 500); round != 0; --round) {
+  for (long round = rounds(100'000, 500); round != 0; --round) {
     auto root = std::make_unique<branch>();
     auto task = std::make_unique<strand>(root.get(), 0);
     auto group = std::make_unique<branch>(task.get(), 0);
@@ -252,6 +252,7 @@ TEST_F(NodeTree, AWaitThatBeginsWhileARequestPassesIsStopped) {
     const auto wait_at = [&](std::size_t i) {
       worker_core& here = *this_worker();
       for (++ready; ready != 3;) {
+        std::this_thread::yield();
       }
       asleep[i] = waits[i].begin_below(*group, here) ? 1 : 0;
     };
@@ -259,6 +260,7 @@ TEST_F(NodeTree, AWaitThatBeginsWhileARequestPassesIsStopped) {
     const task_handle<> two = three.spawn([&] { wait_at(1); });
     const task_handle<> canceller = three.spawn([&] {
       for (++ready; ready != 3;) {
+        std::this_thread::yield();
       }
       root->request(home);
       root->walk_below(*this_worker());

@@ -154,6 +154,27 @@ TEST_P(CancelAndWait, RefusesAnEmptyHandle) {
   rt.block_on([]() -> task<> { EXPECT_THROW(co_await cancel_and_wait(task_ref()), usage_error); });
 }
 
+TEST_P(CancelAndWait, OfATaskAboveTheCallerIsAUsageError) {
+  test_runtime rt(workers());
+  rt.block_on([]() -> task<> {
+    task_handle<> above;
+    const auto inner = [&above]() -> task<> {
+      EXPECT_THROW(co_await cancel_and_wait(above), usage_error);
+      EXPECT_THROW(co_await cancel_all(std::vector<task_ref>{above}), usage_error);
+      EXPECT_FALSE(cancel_requested());
+    };
+    above = spawn([&]() -> task<> {
+      co_await yield();
+      co_await with_group([&](task_group& group) -> task<> {
+        group.spawn(inner);
+        co_return;
+      });
+    });
+    co_await above;
+    EXPECT_EQ(above.status(), task_status::completed);
+  });
+}
+
 // An operation that ends when the test says so, though it has been asked to stop.
 struct slow_operation {
   using value_type = int;

@@ -104,6 +104,27 @@ TEST_P(RaceSuccess, ThrowsAllFailuresAsAGroupInTheirOrder) {
   EXPECT_EQ(log.size(), 0u);
 }
 
+TEST_P(RaceSuccess, A9AFatalFailureLeavesAsItIsAtOnce) {
+  report_log log;
+  std::atomic<int> stops{0};
+  test_runtime rt(workers());
+  rt.set_error_handler(log.handler());
+  const auto fatal = [](duration when) -> task<int> {
+    co_await shield(sleep_for(when));
+    throw fatal_error("no more");
+  };
+  rt.block_on([&]() -> task<> {
+    const auto end = co_await as_result(
+        race_success(fail_after(1ms, "before"), fatal(2ms), count_stop(stops, 1h, 5)));
+    EXPECT_NE(end.entry().get_if<fatal_error>(), nullptr);
+    EXPECT_EQ(stops.load(), 1);
+    EXPECT_EQ(test_clock().elapsed(), 2ms);
+    const auto beaten = co_await as_result(race_success(count_stop(stops, 1ms, 5), fatal(2ms)));
+    EXPECT_NE(beaten.entry().get_if<fatal_error>(), nullptr) << "though the other has won";
+  });
+  EXPECT_THAT(messages_of(log.take(), error_origin::suppressed), ElementsAre("before"));
+}
+
 TEST_P(RaceSuccess, AFailureCancelsNobody) {
   std::atomic<int> stops{0};
   test_runtime rt(workers());

@@ -2,16 +2,19 @@
 #include <coppice/testing.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-#include <vector>
+#include <atomic>
+#include <functional>
+#include <optional>
 
 #include "tests/support/failing_new.h"
 #include "tests/support/load.h"
+#include "tests/support/race.h"
 
 namespace coppice::detail {
 namespace {
 
 using namespace std::chrono_literals;
+using testing_support::race;
 using testing_support::rounds;
 
 class noted_end final : public scope_joiner {
@@ -21,7 +24,7 @@ class noted_end final : public scope_joiner {
       ++static_cast<noted_end&>(static_cast<scope_joiner&>(self)).ends;
     };
   }
-  int ends = 0;
+  std::atomic<int> ends{0};
 };
 
 core_ref open_core() {
@@ -78,30 +81,29 @@ TEST(ScopeCore, IsNotCancelledAnyMoreOnceItIsClosed) {
 
 // SC3, SC5: whoever is last, one is told, and a request made by one who ends is seen by all who enter.
 TEST(ScopeCoreRaces, OneIsToldWhoeverLeavesLast) {
+  std::optional<noted_end> end;
+  core_ref core;
   runtime rt({.threads = 3});
-  for (long round = rounds(100'000, 500); round != 0; --round) {
-    noted_end end;
-    core_ref core;
-    rt.block_on([&] {
-      core = open_core();
-      core->join_by(end);
-      EXPECT_TRUE(core->enter_open());
-      EXPECT_TRUE(core->enter_open());
-    });
-    {
-      std::vector<std::jthread> threads;
-      for (int i = 0; i != 3; ++i) {
-        threads.emplace_back([&] { core->leave(); });
-      }
+  const auto open = [&] {
+    end.emplace();
+    core = open_core();
+    core->join_by(*end);
+    EXPECT_TRUE(core->enter_open());
+    EXPECT_TRUE(core->enter_open());
+  };
+  const auto close = [&]() -> task<> {
+    while (end->ends == 0) {
+      co_await yield();
     }
-    rt.block_on([&]() -> task<> {
-      while (end.ends == 0) {
-        co_await yield();
-      }
-      core->close(*this_worker());
-    });
-    ASSERT_EQ(end.ends, 1);
-  }
+    core->close(*this_worker());
+  };
+  const std::function<void()> leave = [&] { core->leave(); };
+  race(
+      rounds(100'000, 500), [&] { rt.block_on(open); }, {leave, leave, leave},
+      [&] {
+        rt.block_on(close);
+        ASSERT_EQ(end->ends, 1);
+      });
 }
 
 }  // namespace

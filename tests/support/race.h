@@ -8,6 +8,23 @@
 
 namespace coppice::testing_support {
 
+// Looks for a while, for racers are to meet; then sleeps, lest it keep a racer from a busy machine's cores.
+template <class T, class Condition>
+void wait_until(const std::atomic<T>& value, Condition holds) {
+  constexpr int looks = 100;
+  for (int i = 0;; ++i) {
+    const T now = value.load(std::memory_order_acquire);
+    if (holds(now)) {
+      return;
+    }
+    if (i < looks) {
+      std::this_thread::yield();
+    } else {
+      value.wait(now, std::memory_order_acquire);
+    }
+  }
+}
+
 // before(), then all racers at the same time, then after(), which sees what they did. Both run on the
 // calling thread.
 inline void race(long rounds, const std::function<void()>& before,
@@ -19,11 +36,11 @@ inline void race(long rounds, const std::function<void()>& before,
   for (const std::function<void()>& racer : racers) {
     threads.emplace_back([&] {
       for (long mine = 1; mine <= rounds; ++mine) {
-        while (round.load(std::memory_order_acquire) < mine) {
-          std::this_thread::yield();
-        }
+        wait_until(round, [mine](long now) { return now >= mine; });
         racer();
-        running.fetch_sub(1, std::memory_order_release);
+        if (running.fetch_sub(1, std::memory_order_release) == 1) {
+          running.notify_one();
+        }
       }
     });
   }
@@ -31,9 +48,8 @@ inline void race(long rounds, const std::function<void()>& before,
     before();
     running.store(racers.size(), std::memory_order_relaxed);
     round.store(i, std::memory_order_release);
-    while (running.load(std::memory_order_acquire) != 0) {
-      std::this_thread::yield();
-    }
+    round.notify_all();
+    wait_until(running, [](std::size_t now) { return now == 0; });
     after();
   }
 }

@@ -77,6 +77,9 @@ class started_call {
     using result_type = std::invoke_result_t<F, Args...>;
     if constexpr (std::is_same_v<result_type, task<T>>) {
       task<T> made = call();
+      if (!made) [[unlikely]] {
+        throw usage_error("spawn of a callable that gives an empty task");
+      }
       promise_base& started = task_access::release(made);
       started.continue_with(to, node, result.place_of_value());
       return &started;

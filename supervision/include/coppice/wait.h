@@ -100,8 +100,8 @@ task<std::vector<std::ranges::range_value_t<R>>> wait_or_abort(R&& handles,
 }
 
 // Cancel and wait until ended and the frames are gone. Keeps waiting if the caller is cancelled; then the caller stops.
-// Throws nothing of theirs; of done tasks a no-op. Of the task that calls it, or one that waits for it: a usage_error,
-// or it waits for ever.
+// Throws nothing of theirs; of done tasks a no-op. usage_error if one is the task that calls it, or stands above it; one
+// that waits for the caller in another way is waited for for ever.
 inline task<> cancel_and_wait(task_ref of, cancel_reason reason = {}) {
   return detail::cancel_and_await({std::move(of)}, std::move(reason));
 }

@@ -3,6 +3,7 @@
 
 #include <coppice/awaitable.h>
 #include <coppice/detail/promise_base.h>
+#include <coppice/error.h>
 #include <coppice/task.h>
 
 #include <concepts>
@@ -30,12 +31,12 @@ task<T> awaiting_kept(A kept) {
 }
 
 template <class A>
-inline constexpr bool waits_in_place = std::derived_from<std::remove_cvref_t<A>, own_awaitable> &&
-                                       is_awaiter<std::remove_cvref_t<A>>;
+inline constexpr bool waits_in_place =
+    std::derived_from<std::remove_cvref_t<A>, own_awaitable> && is_awaiter<std::remove_cvref_t<A>>;
 
 // `Body` as it was given: a reference to an lvalue, or a type of what was moved in and is kept in `held`.
 template <class T, class Body, class... Args>
-task<T> start_body(std::remove_reference_t<Body>& held, Args&... args) {
+task<T> make_body(std::remove_reference_t<Body>& held, Args&... args) {
   if constexpr (is_task<std::remove_cvref_t<Body>>) {
     return std::move(held);
   } else if constexpr (waits_in_place<Body>) {
@@ -47,6 +48,17 @@ task<T> start_body(std::remove_reference_t<Body>& held, Args&... args) {
   } else {
     return std::invoke(held);
   }
+}
+
+// The same, of which a task comes that can be run; else usage_error.
+template <class T, class Body, class... Args>
+task<T> start_body(std::remove_reference_t<Body>& held, Args&... args) {
+  task<T> made = make_body<T, Body>(held, args...);
+  if (!made) [[unlikely]] {
+    throw usage_error(
+        "an empty task is no body: it was default-constructed, moved from, or awaited before");
+  }
+  return made;
 }
 
 // Keeps what a call was given: an lvalue by reference, an rvalue moved in.

@@ -9,6 +9,7 @@
 #include <coppice/detail/export.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/scope_core.h>
+#include <coppice/exception_group.h>
 
 #include <cstddef>
 #include <exception>
@@ -108,6 +109,10 @@ class COPPICE_EXPORT group_core : public scope_core {
   void take(outcome_cell& failed, worker_core& here) noexcept;
   void push(outcome_cell& failed) noexcept;
   std::vector<error_entry> take_failures();
+
+  // Without memory all are reported, and std::bad_alloc is thrown.
+  exception_group make_group(const std::vector<error_entry>& entries, cancel_node& host,
+                             worker_core& here) const;
 
   const child_failures treatment_;
   const std::size_t max_children_;

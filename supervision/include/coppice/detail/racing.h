@@ -53,11 +53,14 @@ class COPPICE_EXPORT race_state {
   void throw_end();
 
  private:
+  void decide_fatally(const error_entry& failure) noexcept;
+
   const bool success_;
   scope_handle scope_;
   std::mutex mutex_;
   std::optional<std::size_t> winner_;  // Under the lock, and all here.
   bool decided_ = false;
+  bool fatal_ = false;
   bool stopped_ = false;
   error_entry deciding_;
   std::vector<error_entry> errors_;       // Room for all was taken at the beginning.

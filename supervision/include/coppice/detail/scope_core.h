@@ -76,7 +76,11 @@ class COPPICE_EXPORT scope_core : job {
   bool cancelled() noexcept;
   bool requested() noexcept { return node().requested(); }
   cancel_reason reason() noexcept { return node().reason(); }
-  bool expired() const noexcept { return expired_.load(std::memory_order_relaxed); }
+  bool expired() const noexcept {
+    const reason_block* const why = reason_.get();
+    return why != nullptr && why->kind() == cancel_kind::deadline &&
+           expired_.load(std::memory_order_relaxed);
+  }
 
   // Somebody has to hear of it when all has left. Before anybody can leave.
   void join_by(scope_joiner& joiner) noexcept { joiner_ = &joiner; }
@@ -85,11 +89,12 @@ class COPPICE_EXPORT scope_core : job {
   bool enter_open() noexcept;
   void leave() noexcept;
 
-  // The body has ended, or whatever stands for it, and is about to leave.
-  virtual void body_ended() noexcept {}
-
-  // The body: true if nothing else is left, and the joiner is then not told.
+  // The same of one who goes on with what the joiner is for: true if nothing else is left, and nobody is then told.
   bool leave_last() noexcept;
+
+  // The body has ended, or whatever stands for it. As leave_last().
+  virtual bool leave_body() noexcept { return leave_last(); }
+  void tell_joiner() noexcept;
   std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
 
   // Everything has left, and the host is about to be told.

@@ -38,6 +38,7 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
                   cancel_node* parent, worker_core& here);
 
   const char* kind() const noexcept override { return "supervisor"; }
+  bool leave_body() noexcept override;
   bool left() const noexcept override { return left_.load(std::memory_order_acquire); }  // SV1
 
   // Takes no more children, lets those there are finish, cancels, and names the stuck. The first call decides how. On
@@ -82,13 +83,12 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
   };
 
   void child_ended(task_status how) noexcept override;
-  void body_ended() noexcept override;
   void leaving() noexcept override;
   void close_node(worker_core& here) noexcept override;
 
   void end_drain(worker_core& here) noexcept;
   void end_grace(worker_core& here) noexcept;
-  void leave_if_told() noexcept;
+  void post_leaving() noexcept;
   void leave_children(worker_core& here) noexcept;
   void set(step& alarm, duration d, worker_core& here) noexcept;
   void tell(shutdown_waiter& waiting) noexcept;
@@ -108,7 +108,7 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
   duration grace_time_{};
   on_stuck stuck_ = on_stuck::wait;
   bool to_be_left_ = false;  // The grace is over, and the stuck are to be left.
-  bool body_ended_ = false;
+  bool body_left_ = false;
   std::optional<cancel_reason> reason_;
   std::size_t below_ = 0;
   shutdown_report report_;  // Its tasks hold the supervisor: until the end.
