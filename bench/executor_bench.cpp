@@ -3,90 +3,48 @@
 // Rows executor/<what>/.../<workers>, their time in nanoseconds for each of whatever they count. Each
 // measurement is a process of its own, and checks what it computes; the order of all repetitions of all
 // rows is drawn at random.
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-#include <iostream>
-#include <vector>
-
 #include "bench/executor/row.h"
-#include "bench/executor/target_table.h"
-#include "bench/support/arguments.h"
-#include "bench/support/child.h"
-#include "bench/support/progress.h"
+#include "bench/support/suite.h"
 
 namespace {
 
-using bench::executor_suite::numbers;
-using bench::executor_suite::row;
+using bench::comparison;
+using bench::target;
 
-std::vector<row> all_rows() {
-  std::vector<row> rows;
-  for (const auto& some : {
-           bench::executor_suite::deque_rows(),
-           bench::executor_suite::frame_rows(),
-           bench::executor_suite::spawn_rows(),
-           bench::executor_suite::hop_rows(),
-           bench::executor_suite::foreign_rows(),
-           bench::executor_suite::parking_rows(),
-           bench::executor_suite::timer_rows(),
-           bench::executor_suite::worker_rows(),
-       }) {
-    rows.insert(rows.end(), some.begin(), some.end());
-  }
-  return rows;
-}
+constexpr double ns_per_us = 1'000;
 
-struct suite {
-  bool quick;
-  bench::progress progress;
-  bench::executor_suite::target_table targets;
-  bool failed = false;
+constexpr target targets[] = {
+    {"foreign spawn, 1 worker in fork-join, p99", "executor/foreign/spawn/loaded/1", "ns_p99", true,
+     100, ns_per_us, "us"},
+    {"foreign spawn, 2 workers in fork-join, p99", "executor/foreign/spawn/loaded/2", "ns_p99",
+     true, 100, ns_per_us, "us"},
+    {"  of them served within 100 us", "executor/foreign/spawn/loaded/2", "percent_within_100us",
+     false, 99, 1, "%"},
+    {"due timer, 1 worker in fork-join, p99", "executor/timer/lateness/loaded/1", "ns_p99", true,
+     100, ns_per_us, "us"},
+    {"due timer, 2 workers in fork-join, p99", "executor/timer/lateness/loaded/2", "ns_p99", true,
+     100, ns_per_us, "us"},
+    {"  of them served within 100 us", "executor/timer/lateness/loaded/2", "percent_within_100us",
+     false, 99, 1, "%"},
+    {"CPU of 2 idle workers", "executor/idle_cpu/all_asleep/2", "percent_of_core", true, 1, 1,
+     "% of a core"},
+    {"CPU of 16 idle workers", "executor/idle_cpu/all_asleep/16", "percent_of_core", true, 1, 1,
+     "% of a core"},
 };
 
-void run(benchmark::State& state, const row& one, suite& all) {
-  all.progress.step(one.full_name());
-  for (auto _ : state) {
-    try {
-      const numbers result = bench::in_child<numbers>(
-          one.full_name(), [&] { return one.measure({one.workers, all.quick}); });
-      all.targets.add(one, result);
-      state.SetIterationTime(result.ns_each() * 1e-9);
-      for (const auto& [name, value] : result.values()) {
-        state.counters[name] = value;
-      }
-    } catch (const std::exception& failure) {
-      state.SkipWithError(failure.what());
-      all.failed = true;
-      break;
-    }
-  }
-  all.progress.clear();
-}
-
-double least(const std::vector<double>& values) {
-  return *std::ranges::min_element(values);
-}
+constexpr comparison comparisons[] = {
+    {"throughput of 16 workers / of 2", "executor/mix/2", "executor/mix/16", nullptr, false, 80,
+     100, "%"},
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  bench::arguments given(argc, argv, 3);
-  if (!given.initialize()) {
-    return 2;
-  }
-  const std::vector<row> rows = all_rows();
-  suite all = {given.quick(), bench::progress(rows.size() * given.repetitions()), {}};
-  for (const row& one : rows) {
-    benchmark::RegisterBenchmark(one.full_name().c_str(),
-                                 [&one, &all](benchmark::State& state) { run(state, one, all); })
-        ->Iterations(1)
-        ->UseManualTime()
-        ->Unit(benchmark::kNanosecond)
-        ->ComputeStatistics("min", &least);
-  }
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  all.targets.print(std::cerr);
-  return all.failed ? 1 : 0;
+  using namespace bench::executor_suite;
+  return bench::run_suite(
+      {"executor",
+       bench::join_rows({deque_rows(), frame_rows(), spawn_rows(), hop_rows(), foreign_rows(),
+                         parking_rows(), timer_rows(), worker_rows()}),
+       targets, comparisons, 3},
+      argc, argv);
 }

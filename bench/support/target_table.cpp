@@ -1,5 +1,5 @@
-// The targets, and their layout.
-#include "bench/executor/target_table.h"
+// How targets are laid out.
+#include "bench/support/target_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,52 +8,10 @@
 #include <ostream>
 #include <string_view>
 
-namespace bench::executor_suite {
+namespace bench {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-struct target {
-  const char* what;
-  const char* row;
-  const char* value;
-  bool at_most;
-  double limit;
-  double unit;  // Divides what was measured.
-  const char* unit_name;
-};
-
-constexpr double ns_per_us = 1'000;
-
-constexpr target targets[] = {
-    {"foreign spawn, 1 worker in fork-join, p99", "executor/foreign/spawn/loaded/1", "ns_p99", true,
-     100, ns_per_us, "us"},
-    {"foreign spawn, 2 workers in fork-join, p99", "executor/foreign/spawn/loaded/2", "ns_p99",
-     true, 100, ns_per_us, "us"},
-    {"  of them served within 100 us", "executor/foreign/spawn/loaded/2", "percent_within_100us",
-     false, 99, 1, "%"},
-    {"due timer, 1 worker in fork-join, p99", "executor/timer/lateness/loaded/1", "ns_p99", true,
-     100, ns_per_us, "us"},
-    {"due timer, 2 workers in fork-join, p99", "executor/timer/lateness/loaded/2", "ns_p99", true,
-     100, ns_per_us, "us"},
-    {"  of them served within 100 us", "executor/timer/lateness/loaded/2", "percent_within_100us",
-     false, 99, 1, "%"},
-    {"CPU of 2 idle workers", "executor/idle_cpu/all_asleep/2", "percent_of_core", true, 1, 1,
-     "% of a core"},
-    {"CPU of 16 idle workers", "executor/idle_cpu/all_asleep/16", "percent_of_core", true, 1, 1,
-     "% of a core"},
-};
-
-struct comparison {
-  const char* what;
-  const char* numerator;
-  const char* denominator;
-  double at_least_percent;
-};
-
-constexpr comparison comparisons[] = {
-    {"throughput of 16 workers / of 2", "executor/mix/2", "executor/mix/16", 80},
-};
 
 std::string number(const char* format, double value) {
   char text[64];
@@ -100,14 +58,15 @@ double target_table::median(const std::string& row_name, const char* value) cons
 
 void target_table::print(std::ostream& out) const {
   out << "target                                                                  measured\n";
-  for (const target& one : targets) {
+  for (const target& one : targets_) {
     print_line(out, one.what, one.at_most, one.limit, median(one.row, one.value) / one.unit,
                one.unit_name);
   }
-  for (const comparison& one : comparisons) {
-    print_line(out, one.what, false, one.at_least_percent,
-               100 * median(one.numerator, nullptr) / median(one.denominator, nullptr), "%");
+  for (const comparison& one : comparisons_) {
+    print_line(out, one.what, one.at_most, one.limit,
+               one.scale * median(one.numerator, one.value) / median(one.denominator, one.value),
+               one.unit_name);
   }
 }
 
-}  // namespace bench::executor_suite
+}  // namespace bench

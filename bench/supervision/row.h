@@ -1,0 +1,19 @@
+// The rows of the suite about supervision, one file each.
+#pragma once
+
+#include <span>
+
+#include "bench/support/row.h"
+
+namespace bench::supervision_suite {
+
+std::span<const row> cancel_rows() noexcept;
+std::span<const row> fan_out_rows() noexcept;
+std::span<const row> limit_rows() noexcept;
+std::span<const row> loaded_rows() noexcept;
+std::span<const row> wait_rows() noexcept;
+std::span<const row> memory_rows() noexcept;
+std::span<const row> group_rows() noexcept;
+std::span<const row> gather_rows() noexcept;
+
+}  // namespace bench::supervision_suite

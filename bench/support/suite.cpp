@@ -1,0 +1,74 @@
+// Google Benchmark's rows, each of which is one measurement in a child process.
+#include "bench/support/suite.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <exception>
+#include <iostream>
+
+#include "bench/support/arguments.h"
+#include "bench/support/child.h"
+#include "bench/support/progress.h"
+
+namespace bench {
+namespace {
+
+struct state_of_run {
+  const suite& of;
+  bool quick;
+  progress shown;
+  target_table targets;
+  bool failed = false;
+};
+
+void run(benchmark::State& state, const row& one, state_of_run& all) {
+  const std::string name = one.full_name(all.of.name);
+  all.shown.step(name);
+  for (auto _ : state) {
+    try {
+      const numbers result =
+          in_child<numbers>(name, [&] { return one.measure({one.workers, all.quick}); });
+      all.targets.add(name, result);
+      state.SetIterationTime(result.ns_each() * 1e-9);
+      for (const auto& [label, value] : result.values()) {
+        state.counters[label] = value;
+      }
+    } catch (const std::exception& failure) {
+      state.SkipWithError(failure.what());
+      all.failed = true;
+      break;
+    }
+  }
+  all.shown.clear();
+}
+
+double least(const std::vector<double>& values) {
+  return *std::ranges::min_element(values);
+}
+
+}  // namespace
+
+int run_suite(const suite& all, int argc, char** argv) {
+  arguments given(argc, argv, all.repetitions);
+  if (!given.initialize()) {
+    return 2;
+  }
+  state_of_run running = {all, given.quick(), progress(all.rows.size() * given.repetitions()),
+                          target_table(all.targets, all.comparisons)};
+  for (const row& one : all.rows) {
+    benchmark::RegisterBenchmark(
+        one.full_name(all.name).c_str(),
+        [&one, &running](benchmark::State& state) { run(state, one, running); })
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kNanosecond)
+        ->ComputeStatistics("min", &least);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  running.targets.print(std::cerr);
+  return running.failed ? 1 : 0;
+}
+
+}  // namespace bench
