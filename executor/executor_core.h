@@ -93,6 +93,12 @@ class executor_core {
   bool submitted_in_sight() const noexcept {
     return submitted_count_.load(std::memory_order_seq_cst) > 0;  // X2
   }
+  // Of walks, which of them each worker shows for itself.
+  void share_walk() noexcept { shared_walks_.fetch_add(1, std::memory_order_seq_cst); }  // W2 P1
+  void end_sharing() noexcept { shared_walks_.fetch_sub(1, std::memory_order_relaxed); }
+  bool walk_in_sight() const noexcept {
+    return shared_walks_.load(std::memory_order_seq_cst) != 0;  // W2 P1
+  }
   void wake_if_wanted() noexcept {
     if (idle.wanted()) [[unlikely]] {
       idle.wake_one();
@@ -139,6 +145,7 @@ class executor_core {
   friend class worker;
 
   alignas(64) atomic<job*> wakes_{nullptr};  // Anybody pushes, a worker takes all.
+  atomic<std::uint32_t> shared_walks_{0};    // Each worker that shares one.
   atomic<std::int64_t> submitted_count_{0};  // Whoever submits, and the worker that takes.
   atomic<std::uint32_t> posters_{0};         // Whoever posts, around it.
   atomic<bool> stopping_{false};             // stop().

@@ -110,11 +110,11 @@ void executor_state::require_same_process(const char* call) const {
 admission executor_state::enter(bool main) noexcept {
   const std::uint64_t before = live_.fetch_add(1, std::memory_order_relaxed);
   if ((before & closed_bit) != 0) {
-    leave(false);
+    leave(1, false);
     return admission::closed;
   }
   if (!main && before >= *resolved.effective.max_tasks) {
-    leave(false);
+    leave(1, false);
     return admission::exhausted;
   }
   return admission::admitted;
@@ -142,14 +142,9 @@ void executor_state::list(outcome_cell& task) {
   }
 }
 
-void executor_state::remove(outcome_cell& task, bool main) noexcept {
+void executor_state::remove(outcome_cell& task) noexcept {
   static_cast<worker&>(*this_worker()).count_end(task.status());
   unlist(task);
-  if (main) {
-    const std::lock_guard lock(mutex_);
-    task.left.store(true, std::memory_order_relaxed);
-  }
-  leave(main);
 }
 
 // One that somebody looks at is left to them, with a reference.
@@ -166,9 +161,9 @@ void executor_state::unlist(outcome_cell& task) noexcept {
 }
 
 // `tell`: a thread waits for this one.
-void executor_state::leave(bool tell) noexcept {
-  const std::uint64_t before = live_.fetch_sub(1, std::memory_order_acq_rel);  // L1
-  if (tell || (before & ~closed_bit) == 1) {
+void executor_state::leave(std::uint32_t tasks, bool tell) noexcept {
+  const std::uint64_t before = live_.fetch_sub(tasks, std::memory_order_acq_rel);  // L1
+  if (tell || (before & ~closed_bit) == tasks) {
     const std::lock_guard lock(mutex_);
     ended_.notify_all();
   }
@@ -344,15 +339,29 @@ std::exception_ptr executor_state::take_fatal() const noexcept {
 }
 
 void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept {
-  const bool own = &task.keeper() == this;  // Else a scope's, which has seen to it.
-  if (own && task.status() == task_status::failed && is_fatal(task.failure().error())) {
+  if (task.status() == task_status::failed && is_fatal(task.failure().error())) {
     state_.end_all(task.failure().error());
     taken = true;
   }
   if (!main_ && !taken && task.status() == task_status::failed) {
     report_from(&state_.root, *this_worker(), error_origin::child, task.failure());
   }
-  state_.remove(task, main_);
+  const bool stopped = !main_ && task.status() == task_status::cancelled;
+  state_.remove(task);
+  if (main_) {
+    const std::lock_guard lock(state_.mutex_);
+    task.left.store(true, std::memory_order_relaxed);
+  }
+  worker_core& here = *this_worker();
+  if (stopped && here.ledger.open()) {
+    here.ledger.leave(*this, here);
+  } else {
+    left(1, here);
+  }
+}
+
+void executor_state::list_keeper::left(std::uint32_t tasks, worker_core&) noexcept {
+  state_.leave(tasks, main_);
   if (standstill* const still = state_.core->still.get()) {
     still->look_at_conditions();
   }

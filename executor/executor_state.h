@@ -40,9 +40,9 @@ class executor_state {
   bool forked() const noexcept;
 
   admission enter(bool main) noexcept;
-  void leave() noexcept { leave(false); }
+  void leave() noexcept { leave(1, false); }
   void list(outcome_cell& task);
-  void remove(outcome_cell& task, bool main) noexcept;
+  void remove(outcome_cell& task) noexcept;
   std::vector<task_ref> live_tasks() const;
   std::size_t live_task_count() const noexcept;
   void close() noexcept;
@@ -76,6 +76,8 @@ class executor_state {
     void list(outcome_cell& task) override { state_.list(task); }
     cancel_node* node() noexcept override { return &state_.root; }
     void ended(outcome_cell& task, bool taken) noexcept override;
+    void unlist(outcome_cell& task) noexcept override { state_.remove(task); }
+    void left(std::uint32_t tasks, worker_core& here) noexcept override;
     executor_core& home() const noexcept override { return *state_.core; }
     const char* kind() const noexcept override { return "the runtime"; }
 
@@ -107,7 +109,7 @@ class executor_state {
 
   static void unlist(outcome_cell& task) noexcept;
   static cell_ref listed_at(slot& at) noexcept;
-  void leave(bool tell) noexcept;
+  void leave(std::uint32_t tasks, bool tell) noexcept;
   template <class Visit>
   void for_each_live(const Visit& visit) const;
 

@@ -121,8 +121,14 @@ outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options)
 }
 
 outcome_cell::~outcome_cell() {
-  if (keeps_keeper_) {
-    keeper_.drop();
+  if (!keeps_keeper_) {
+    return;
+  }
+  worker_core* const here = this_worker();
+  if (here != nullptr && here->ledger.open()) {
+    here->ledger.drop(keeper_, *here);
+  } else {
+    keeper_.drop(1);
   }
 }
 
@@ -247,33 +253,39 @@ std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
   }
   discard_start();
   finish(end, here);
-  return std::noop_coroutine();
+  return nothing_next();
 }
 
 std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
-  const cancel_reason reason = node_.reason();
   task_status end = task_status::cancelled;
   if (limit_ && limit_->passed()) {
     end = task_status::failed;
     settle_failure(entry_for(timed_out(limit_->limit())));
   } else {
-    settle_cancelled(reason);
+    settle_cancelled(node_.reason());
   }
   discard_start();
   finish(end, here);
-  return std::noop_coroutine();
+  return nothing_next();
 }
 
 void outcome_cell::finish(task_status end, worker_core& here) noexcept {
   if (limit_) {
     limit_->clear(here);
   }
+  status_.store(end, std::memory_order_seq_cst);                                        // C2 C3
+  const bool taken = awaited_.load(std::memory_order_seq_cst) && tell_those_waiting();  // C3
+  node_.close(here);
+  keeper_.ended(*this, taken);
+  drop();
+}
+
+// Under the lock, as a waiter that is stopped meanwhile takes its node out. True if one of them sees to a failure.
+bool outcome_cell::tell_those_waiting() noexcept {
   bool taken = false;
   std::vector<std::function<void()>> calls;
   {
-    // Under the lock, since a waiter that is stopped meanwhile takes its node out under it.
     const std::lock_guard lock(mutex_);
-    status_.store(end, std::memory_order_release);  // C2
     calls.swap(done_calls_);
     while (end_waiter* const each = waiters_) {
       waiters_ = each->next;
@@ -290,14 +302,18 @@ void outcome_cell::finish(task_status end, worker_core& here) noexcept {
   for (const std::function<void()>& call : calls) {
     run_done_call(call);
   }
-  node_.close(here);
-  keeper_.ended(*this, taken);
-  drop();
+  return taken;
+}
+
+// Under the lock. From here on the task tells of its end; true if that has been.
+bool outcome_cell::ended_before_awaited() noexcept {
+  awaited_.store(true, std::memory_order_seq_cst);         // C3
+  return is_end(status_.load(std::memory_order_seq_cst));  // C3
 }
 
 bool outcome_cell::add_waiter(end_waiter& waiter) noexcept {
   const std::lock_guard lock(mutex_);
-  if (done()) {
+  if (ended_before_awaited()) {
     return false;
   }
   waiter.next = waiters_;
@@ -365,7 +381,7 @@ void outcome_cell::on_done(std::function<void()> function) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (!done()) {
+    if (!ended_before_awaited()) {
       done_calls_.push_back(std::move(function));
       return;
     }

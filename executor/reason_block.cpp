@@ -3,6 +3,7 @@
 #include "executor/backtrace.h"
 
 #include <coppice/cancel.h>
+#include <coppice/detail/worker_core.h>
 
 #include <array>
 #include <bit>
@@ -88,6 +89,22 @@ const reason_block* reason_block::immortal(cancel_kind kind) noexcept {
       reason_block(cancel_kind::misuse)};
   const auto index = static_cast<std::size_t>(kind);
   return &blocks[index < std::size(blocks) ? index : 0];
+}
+
+void reason_block::add_counted() const noexcept {
+  worker_core* const here = this_worker();
+  if (here != nullptr && here->ledger.open()) {
+    here->ledger.take(*this);
+  } else {
+    references_.add();
+  }
+}
+
+void reason_block::drop_counted() const noexcept {
+  worker_core* const here = this_worker();
+  if (here == nullptr || !here->ledger.open() || !here->ledger.give_back(*this)) {
+    drop_references(1);
+  }
 }
 
 void reason_block::destroy(const reason_block* block) noexcept {

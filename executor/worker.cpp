@@ -5,9 +5,11 @@
 #include "executor/slots.h"
 
 #include <coppice/detail/promise_base.h>
+#include <coppice/detail/slot_set.h>
 #include <coppice/detail/suspension.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -225,8 +227,8 @@ job* worker::take_next() noexcept {
   return next_up_.exchange(nullptr, std::memory_order_acquire);  // W1
 }
 
-// What comes from elsewhere: timers that are due, wakes, and the inbox. Of what is ready and what was submitted
-// each goes first every other time, since either may never run dry: a task that yields is always ready.
+// What comes from elsewhere: timers that are due, wakes, the inbox, and others' walks. Of what is ready and what was
+// submitted each goes first every other time, since either may never run dry: a task that yields is always ready.
 job* worker::take_foreign() noexcept {
   if (earliest_timer() != time_point::max()) {
     fire_timers(*this, read_clock());
@@ -237,7 +239,7 @@ job* worker::take_foreign() noexcept {
   if (found == nullptr) {
     found = submitted_first_ ? ready_.steal() : take_submitted();
   }
-  return found;
+  return found != nullptr ? found : join_walk();
 }
 
 job* worker::take_submitted() noexcept {
@@ -289,7 +291,7 @@ bool worker::others_wait() noexcept {
     home.wake_if_wanted();
   }
   others_first_ = home.wakes_in_sight() || home.submitted_in_sight() || ready_.has_public() ||
-                  backlog_first_ != nullptr;
+                  backlog_first_ != nullptr || walk_to_join();
   return others_first_;
 }
 
@@ -351,7 +353,47 @@ job* worker::steal_from_others(bool also_next) noexcept {
       return found;
     }
   }
-  return nullptr;
+  return join_walk();
+}
+
+// Once each, and none that is older than one it has joined: who has been through a walk's chunks finds nothing there
+// any more.
+bool worker::can_join(const worker& other) const noexcept {
+  return &other != this && other.shared_set_.load(std::memory_order_acquire) != nullptr &&  // W2
+         other.shared_walk_.load(std::memory_order_relaxed) > joined_walk_;
+}
+
+bool worker::walk_to_join() const noexcept {
+  return home.walk_in_sight() && std::any_of(home.workers.begin(), home.workers.end(),
+                                             [this](const auto& each) { return can_join(*each); });
+}
+
+// The oldest.
+job* worker::join_walk() noexcept {
+  if (!home.walk_in_sight()) {
+    return nullptr;
+  }
+  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& each : home.workers) {
+    slot_chunk* const set = each->shared_set_.load(std::memory_order_acquire);  // W2
+    const std::uint64_t walk = each->shared_walk_.load(std::memory_order_relaxed);
+    if (set != nullptr && walk < oldest && can_join(*each)) {
+      joined_set_ = set;
+      oldest = walk;
+    }
+  }
+  if (oldest == std::numeric_limits<std::uint64_t>::max()) {
+    return nullptr;
+  }
+  joined_walk_ = oldest;
+  return &walking_along_;
+}
+
+void worker::walk_along(job&, worker_core& here) noexcept {
+  auto& mine = static_cast<worker&>(here);
+  if (!walk::join(*mine.joined_set_, mine.joined_walk_, here)) {
+    --mine.joined_walk_;  // It may come again.
+  }
 }
 
 job* worker::steal() noexcept {
@@ -368,7 +410,8 @@ bool worker::has_stealable() const noexcept {
 bool worker::work_in_sight() const noexcept {
   return home.stopping() || home.wakes_in_sight() || home.submitted_in_sight() ||
          std::any_of(home.workers.begin(), home.workers.end(),
-                     [](const auto& each) { return each->has_stealable(); });
+                     [](const auto& each) { return each->has_stealable(); }) ||
+         walk_to_join();
 }
 
 // Sleeps on virtual time.

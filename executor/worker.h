@@ -2,6 +2,9 @@
 //
 // Orderings
 //   W1  post_next() puts a job into next_up_, whoever takes it sees what its maker wrote.
+//   W2  A worker shows which set it walks behind the name of the walk, and behind what the cancel wrote, and counts the
+//       walk; who joins sees all of it. A later walk's name with an earlier one's set leads to a second look at chunks,
+//       and no more.
 #pragma once
 
 #include "executor/job_bag.h"
@@ -78,6 +81,10 @@ class worker final : public worker_core {
   void rest() noexcept;
   time_point next_watch(bool watching) const noexcept;
   job* look_after_others(time_point now) noexcept;
+  job* join_walk() noexcept;
+  bool walk_to_join() const noexcept;
+  bool can_join(const worker& other) const noexcept;
+  static void walk_along(job& self, worker_core& here) noexcept;
   bool work_in_sight() const noexcept;
   bool others_wait() noexcept;
   bool collect_wakes() noexcept;
@@ -91,6 +98,11 @@ class worker final : public worker_core {
   job* backlog_last_ = nullptr;   // The worker.
   atomic<job*> next_up_{
       nullptr};  // The worker puts, anybody takes: made ready by the running task.
+  atomic<slot_chunk*> shared_set_{nullptr};  // The worker: which it walks, and others may too.
+  atomic<std::uint64_t> shared_walk_{0};     // The worker: the name of that walk.
+  job walking_along_{nullptr, &walk_along};  // Queued nowhere.
+  slot_chunk* joined_set_ = nullptr;         // The worker: where it walks along ...
+  std::uint64_t joined_walk_ = 0;            // ... and the last walk that it has joined.
   std::uint32_t next_up_in_a_row_ = 0;
   std::uint32_t tick_ = 0;
   bool others_first_ = false;     // The worker: the next job must come from outside.

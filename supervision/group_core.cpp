@@ -50,13 +50,24 @@ bool group_core::child_keeper::add_reference() noexcept {
 }
 
 void group_core::child_keeper::ended(outcome_cell& task, bool /*taken*/) noexcept {
-  if (task.status() == task_status::failed) {
-    of_.take(task, *this_worker());
+  worker_core& here = *this_worker();
+  const task_status how = task.status();
+  if (how == task_status::failed) {
+    of_.take(task, here);
   }
-  of_.child_ended(task.status());
-  root_.ended(task, true);
-  live.fetch_sub(1, std::memory_order_relaxed);
-  of_.scope_core::leave();
+  of_.child_ended(how);
+  root_.unlist(task);
+  if (how == task_status::cancelled && here.ledger.open()) {
+    here.ledger.leave(*this, here);
+  } else {
+    left(1, here);
+  }
+}
+
+void group_core::child_keeper::left(std::uint32_t tasks, worker_core& here) noexcept {
+  root_.left(tasks, here);
+  live.fetch_sub(tasks, std::memory_order_relaxed);
+  of_.scope_core::leave(tasks);
 }
 
 void group_core::take(outcome_cell& failed, worker_core& here) noexcept {

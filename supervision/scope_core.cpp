@@ -88,8 +88,8 @@ bool scope_core::enter_open() noexcept {
 }
 
 // What is counted keeps the executor from going away.
-void scope_core::leave() noexcept {
-  if (leave_last()) {
+void scope_core::leave(std::uint32_t so_many) noexcept {
+  if (live_.fetch_sub(so_many, std::memory_order_acq_rel) == so_many) {  // SC3
     tell_joiner();
   }
 }

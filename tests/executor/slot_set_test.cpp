@@ -2,7 +2,11 @@
 #include <coppice/detail/suspension.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <optional>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "executor/executor_state.h"
@@ -248,6 +252,89 @@ TEST_F(SlotSet, AWalkThatComesLateFindsAnotherSetsSlotsAndLeavesThemAlone) {
     nobody.close(&here);
   });
 }
+
+// So many waits that a walk is shared, by workers without anything else to do.
+class SharedWalk : public testing::TestWithParam<unsigned> {
+ protected:
+  static constexpr std::size_t many = 10'000;
+
+  class wait : public suspension, job {
+   public:
+    wait() {
+      run = [](job&, worker_core&) noexcept { ADD_FAILURE() << "resumed"; };
+    }
+
+    void begin_in(slot_set& set, SharedWalk& test, worker_core& here) {
+      test_ = &test;
+      begin(*this, &*test.asked_, here.home, [](suspension& self, worker_core& on) noexcept {
+        auto& mine = static_cast<wait&>(self);
+        EXPECT_EQ(&on, this_worker());
+        mine.stopped.fetch_add(1, std::memory_order_relaxed);
+        mine.test_->at_stop_(mine);
+        mine.test_->stopped_.fetch_add(1, std::memory_order_release);  // The test may end.
+        return std::coroutine_handle<>(std::noop_coroutine());
+      });
+      at = &set.take(&here);
+      ASSERT_TRUE(at->publish(at->arm(*this)));
+    }
+
+    std::atomic<int> stopped{0};
+
+   private:
+    SharedWalk* test_ = nullptr;
+  };
+
+  void walk_over_all() {
+    on_.block_on([&] {
+      worker_core& here = *this_worker();
+      asked_.emplace(here);
+      for (wait& each : waits_) {
+        each.begin_in(set_, *this, here);
+      }
+      asked_->request();
+      walk::from(*set_.first(), here);
+    });
+    while (stopped_.load(std::memory_order_acquire) != many) {
+      std::this_thread::yield();  // Those who joined may still be at their last one.
+    }
+    on_.block_on([&] {
+      for (wait& each : waits_) {
+        EXPECT_EQ(each.stopped.load(std::memory_order_relaxed), 1);
+        each.at->release();
+      }
+      set_.close(this_worker());
+      asked_->close(this_worker());
+    });
+  }
+
+  executor on_{options{.threads = GetParam()}};
+  slot_set set_;
+  std::optional<stub_root> asked_;
+  std::vector<wait> waits_ = std::vector<wait>(many);
+  std::atomic<std::size_t> stopped_{0};
+  std::function<void(wait&)> at_stop_ = [](wait&) {};
+};
+
+TEST_P(SharedWalk, StopsEachOnce) {
+  walk_over_all();
+}
+
+// Whoever comes to the one in the middle stays there until all others are stopped.
+TEST_P(SharedWalk, IsHeldUpByOneThatStandsStillAtThatOneOnly) {
+  if (GetParam() == 1) {
+    GTEST_SKIP() << "nobody is there to join";
+  }
+  at_stop_ = [&](wait& one) {
+    if (&one == &waits_[many / 2]) {
+      while (stopped_.load(std::memory_order_relaxed) != many - 1) {
+        std::this_thread::yield();
+      }
+    }
+  };
+  walk_over_all();
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, SharedWalk, testing::Values(1u, 2u, 4u));
 
 }  // namespace
 }  // namespace coppice::detail

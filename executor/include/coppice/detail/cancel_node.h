@@ -136,8 +136,12 @@ class COPPICE_EXPORT cancel_node {
   // Looks again, at this node and all above it, and remembers the answer for `now`, which was read before.
   virtual bool poll(epoch now) noexcept;
 
+  // Written only if new: all that is stopped below one scope asks it.
   void remember(epoch now, bool cancelled) noexcept {
-    seen_.store(now | epoch{cancelled}, std::memory_order_relaxed);
+    const epoch answer = now | epoch{cancelled};
+    if (seen_.load(std::memory_order_relaxed) != answer) {
+      seen_.store(answer, std::memory_order_relaxed);
+    }
   }
 
   // The reason of its own request or, if it was told, of that above which reaches it. Borrowed for the life of the

@@ -130,8 +130,8 @@ class COPPICE_EXPORT frame_cache {
     }
 
    private:
-    atomic<std::int64_t> own_{0};     // The owner.
-    atomic<std::int64_t> others_{0};  // Everybody else.
+    atomic<std::int64_t> own_{0};                 // The owner.
+    alignas(64) atomic<std::int64_t> others_{0};  // Everybody else.
   };
 
   // Where a block of allocate(bytes) is to be counted if it is a cell, and whether this cache owns that.

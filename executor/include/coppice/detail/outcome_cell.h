@@ -3,6 +3,8 @@
 // Orderings
 //   C1  A cell is dropped by releasing what its user wrote; who drops the last reference acquires it.
 //   C2  The task stores its outcome, then its status; who reads the status sees the outcome.
+//   C3  The task stores its status, then looks whether anybody waits for it; who waits says so, then reads the status:
+//       one of the two sees the other.
 #pragma once
 
 #include <coppice/cancel.h>
@@ -54,7 +56,7 @@ class task_keeper {
 
   // Each of its tasks keeps it, if it is counted.
   virtual bool add_reference() noexcept { return false; }
-  virtual void drop() noexcept {}
+  virtual void drop(std::uint32_t /*references*/) noexcept {}
 
   // Under which its tasks stand.
   virtual cancel_node* node() noexcept = 0;
@@ -62,6 +64,12 @@ class task_keeper {
   // The task has ended and its outcome is visible; its frame is gone. `taken`: an awaiter was suspended on
   // its handle. On a worker. The cell may be gone afterwards.
   virtual void ended(outcome_cell& task, bool taken) noexcept = 0;
+
+  // For a keeper that stands on this one: the task is listed no more, but still counted.
+  virtual void unlist(outcome_cell& /*task*/) noexcept {}
+
+  // So many of its tasks are counted no more. On a worker. The keeper may be gone afterwards.
+  virtual void left(std::uint32_t /*tasks*/, worker_core& /*here*/) noexcept {}
 
   virtual executor_core& home() const noexcept = 0;
 
@@ -99,7 +107,8 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void drop() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {  // C1
+    if (references_.load(std::memory_order_acquire) == 1 ||          // C1
+        references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {  // C1
       destroy();
     }
   }
@@ -203,6 +212,8 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   void destroy() noexcept;
   void finish(task_status end, worker_core& here) noexcept;
   std::vector<std::string> backtraces(const std::optional<cancel_reason>& context) const;
+  bool tell_those_waiting() noexcept;
+  bool ended_before_awaited() noexcept;
   void run_done_call(const std::function<void()>& call) noexcept;
 
   const task_id id_;
@@ -222,6 +233,8 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   atomic<task_status> status_{task_status::pending};
 
   mutable std::mutex mutex_;
+  atomic<bool> awaited_{
+      false};  // Under the lock: somebody has asked to be told of the end. For ever.
   end_waiter* waiters_ = nullptr;  // Under the lock: none once the status is an end.
   std::vector<std::function<void()>> done_calls_;  // Under the lock: likewise.
   std::vector<error_entry> remembered_;            // Under the lock: the latest few.

@@ -32,6 +32,9 @@ class inline_await;
 template <class A>
 class bridge_await;
 
+// What a receiver gives that has nothing to be run next: always the same, so that one can tell.
+COPPICE_EXPORT std::coroutine_handle<> nothing_next() noexcept;
+
 // One that is told how a coroutine ended, behind the destruction of its frame. Both return what runs next.
 class receiver {
  public:

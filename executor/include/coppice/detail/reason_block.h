@@ -22,6 +22,7 @@
 #include <coppice/site.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace coppice::inline v0 {
@@ -54,17 +55,30 @@ class reason_block {
 
   void add_reference() const noexcept {
     if (home_ != home::immortal) {
-      references_.add();
+      add_counted();
     }
   }
 
   void drop() const noexcept {
-    if (home_ != home::immortal && references_.drop()) {
-      destroy(this);
+    if (home_ != home::immortal) {
+      drop_counted();
     }
   }
 
  private:
+  friend class walk_ledger;
+
+  // Out of what a worker that walks keeps, if it is one's own.
+  COPPICE_EXPORT void add_counted() const noexcept;
+  COPPICE_EXPORT void drop_counted() const noexcept;
+
+  void add_references(std::uint32_t references) const noexcept { references_.add(references); }
+  void drop_references(std::uint32_t references) const noexcept {
+    if (references_.drop(references)) {
+      destroy(this);
+    }
+  }
+
   enum class home : unsigned char { immortal, store, heap };
 
   constexpr explicit reason_block(cancel_kind kind) noexcept : home_(home::immortal), kind_(kind) {}

@@ -17,11 +17,13 @@ class reference_count {
   constexpr reference_count() noexcept = default;  // One: the maker's.
 
   // Only by one who holds a reference, or is sure that somebody does.
-  void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
+  void add(std::uint32_t references = 1) noexcept {
+    count_.fetch_add(references, std::memory_order_relaxed);
+  }
 
   // True for the last: the caller must destroy the object.
-  [[nodiscard]] bool drop() noexcept {
-    if (count_.fetch_sub(1, std::memory_order_release) != 1) {  // RC1
+  [[nodiscard]] bool drop(std::uint32_t references = 1) noexcept {
+    if (count_.fetch_sub(references, std::memory_order_release) != references) {  // RC1
       return false;
     }
     // A load and not a fence, which ThreadSanitizer would not see.

@@ -8,6 +8,13 @@
 // Orderings
 //   SS1  A worker publishes a chunk in its set; whoever finds it sees what was written into it. In one total
 //        order with S3, so that a walk behind a cancel finds each chunk with a slot published before.
+//
+// A walk of a large set is shared: workers without work join it. Each takes chunks that nobody of the same walk has
+// begun, those of its own shard first, and says in the chunk when it is through; in the end each goes through what
+// has been begun and is not done, from its other end. So one that is held up holds up the leaf it is at and no other.
+// What a chunk says of walks is a hint, whose loss costs a second look: other walks write there too. Nothing keeps the
+// scope for those who join, as nothing keeps it for any walker: chunks stay chunks, and a leaf keeps what is above it
+// while it is asked.
 #pragma once
 
 #include <coppice/detail/atomic.h>
@@ -24,7 +31,7 @@ class slot_set;
 
 class alignas(64) slot_chunk {
  public:
-  enum class kind : std::uint32_t { small, middle, large };
+  enum class kind : std::uint8_t { small, middle, large };
   static constexpr std::size_t kinds = 3;
 
   static constexpr std::size_t bytes_of(kind of) noexcept {
@@ -34,8 +41,11 @@ class alignas(64) slot_chunk {
   explicit slot_chunk(kind of) noexcept;
 
   slot* begin() noexcept { return reinterpret_cast<slot*>(this + 1); }
-  slot* end() noexcept { return begin() + capacity_; }
+  slot* end() noexcept { return begin() + capacity(); }
 
+  std::uint32_t capacity() const noexcept {
+    return static_cast<std::uint32_t>((bytes_of(kind_) - sizeof(slot_chunk)) / sizeof(slot));
+  }
   kind size() const noexcept { return kind_; }
 
   // Walkers.
@@ -43,6 +53,25 @@ class alignas(64) slot_chunk {
   slot_chunk* next() const noexcept { return next_.load(std::memory_order_seq_cst); }  // SS1
   slot_chunk* next_shard() const noexcept {
     return next_shard_.load(std::memory_order_seq_cst);  // SS1
+  }
+
+  const worker_core* worker() const noexcept { return worker_.load(std::memory_order_relaxed); }
+
+  // Those of a shared walk: false if one of them has begun the chunk.
+  bool begin_for(std::uint64_t walk) noexcept {
+    std::uint64_t seen = walked_.load(std::memory_order_relaxed);
+    do {
+      if ((seen | 1) == (2 * walk | 1)) {
+        return false;
+      }
+    } while (!walked_.compare_exchange_weak(seen, 2 * walk, std::memory_order_relaxed));
+    return true;
+  }
+  void done_for(std::uint64_t walk) noexcept {
+    walked_.store(2 * walk | 1, std::memory_order_relaxed);
+  }
+  bool is_done_for(std::uint64_t walk) const noexcept {
+    return walked_.load(std::memory_order_relaxed) == (2 * walk | 1);
   }
 
   // In a list of free chunks.
@@ -55,16 +84,17 @@ class alignas(64) slot_chunk {
   atomic<slot_chunk*> next_{nullptr};        // In the same shard: the one taken before it.
   atomic<slot_chunk*> next_shard_{nullptr};  // Of a shard's first chunk: another shard.
   atomic<std::uint64_t> set_{0};             // Of which set; 0: none.
-  const kind kind_;
-  const std::uint32_t capacity_;
+  atomic<std::uint64_t> walked_{
+      0};  // Walkers: by which shared walk, and in the lowest bit whether to its end.
+  atomic<const worker_core*> worker_{nullptr};  // Of a shard's first chunk: whose.
 
   // Of a shard's first chunk, and its worker's alone.
-  const worker_core* worker_ = nullptr;
   slot_chunk* searched_ = nullptr;  // Where the search for an empty slot goes on ...
   std::uint32_t position_ = 0;      // ... and at which of its slots.
   std::uint32_t found_ = 0;         // Since the last sweep began.
   std::uint32_t total_ = 0;         // Slots in the shard.
-  bool sweeping_ = false;           // Through all chunks of the shard; else through a fresh one.
+  const kind kind_;
+  bool sweeping_ = false;  // Through all chunks of the shard; else through a fresh one.
 };
 
 static_assert(sizeof(slot_chunk) == 64);
@@ -101,6 +131,9 @@ class COPPICE_EXPORT walk {
 
   // The same of a set, named by its first chunk.
   static void from(slot_chunk& first, worker_core& here) noexcept;
+
+  // Joins another worker's walk of that set; false if it has left some to others, as something else waits.
+  static bool join(slot_chunk& first, std::uint64_t shared, worker_core& here) noexcept;
 };
 
 }  // namespace coppice::inline v0::detail

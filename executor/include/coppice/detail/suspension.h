@@ -31,6 +31,9 @@ class COPPICE_EXPORT suspension {
   // A canceller, on a worker.
   std::coroutine_handle<> stop(worker_core& here) noexcept { return stop_(*this, here); }
 
+  // A winner: whom it asks whether to stop; null if nobody.
+  const cancel_node* asks() const noexcept { return scope_; }
+
   // Its slot, from its cancel node; null when it waits for nothing.
   slot* at = nullptr;
 

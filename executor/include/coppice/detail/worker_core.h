@@ -9,6 +9,7 @@
 #include <coppice/detail/job.h>
 #include <coppice/detail/slot.h>
 #include <coppice/detail/slot_set.h>
+#include <coppice/detail/walk_ledger.h>
 
 #include <coroutine>
 #include <cstddef>
@@ -53,6 +54,7 @@ class COPPICE_EXPORT worker_core {
   const char* wait_label = nullptr;        // describe_wait(): for the next wait of this run slice.
   time_point loop_time = {};               // Of the timers' clock, when the worker last read it.
   executor_core& home;
+  walk_ledger ledger;  // Of the walks it is in.
 
   // The epoch now. What a cancel() wrote before it moved it is visible.
   epoch now() const noexcept { return cancel_epoch->load(std::memory_order_acquire); }  // E1
@@ -115,6 +117,11 @@ class COPPICE_EXPORT worker_core {
   // child. Serves what must not wait for the loop.
   std::coroutine_handle<> leave_fork(promise_base& first) noexcept;
   std::coroutine_handle<> leave_fork(fork_each_base& fork) noexcept;
+
+  // Those without work may join the walk of that set, until it is taken back; `wake`: so may one that sleeps.
+  // False if they cannot: the order of things is a seed's, or time virtual, or another walk is being shared.
+  bool share_walk(slot_chunk& first, std::uint64_t walk, bool wake) noexcept;
+  void end_sharing() noexcept;
 
   // Chunks of slots for the sets of nodes. take throws std::bad_alloc.
   slot_chunk& take_chunk(slot_chunk::kind size);

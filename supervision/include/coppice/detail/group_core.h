@@ -92,9 +92,10 @@ class COPPICE_EXPORT group_core : public scope_core {
     void leave() noexcept override;
     void list(outcome_cell& task) override { root_.list(task); }
     bool add_reference() noexcept override;
-    void drop() noexcept override { of_.drop(); }
+    void drop(std::uint32_t references) noexcept override { of_.drop(references); }
     cancel_node* node() noexcept override { return &of_.node_; }
     void ended(outcome_cell& task, bool taken) noexcept override;
+    void left(std::uint32_t tasks, worker_core& here) noexcept override;
     executor_core& home() const noexcept override { return root_.home(); }
     const char* kind() const noexcept override { return of_.kind(); }
     std::string name() const override { return std::string(of_.name()); }

@@ -52,8 +52,8 @@ class COPPICE_EXPORT scope_core : job {
   scope_core& operator=(const scope_core&) = delete;
 
   void add_reference() noexcept { references_.add(); }
-  void drop() noexcept {
-    if (references_.drop()) {
+  void drop(std::uint32_t references = 1) noexcept {
+    if (references_.drop(references)) {
       delete this;
     }
   }
@@ -87,7 +87,7 @@ class COPPICE_EXPORT scope_core : job {
 
   // Counts one more in; false if the scope is closed.
   bool enter_open() noexcept;
-  void leave() noexcept;
+  void leave(std::uint32_t so_many = 1) noexcept;
 
   // The same of one who goes on with what the joiner is for: true if nothing else is left, and nobody is then told.
   bool leave_last() noexcept;

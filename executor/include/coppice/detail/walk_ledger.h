@@ -1,0 +1,89 @@
+// What a worker that walks for a cancel owes to counts that all its leaves share, written down until it is settled.
+//
+// Thousands of tasks that end one behind the other would each take themselves off the same three counts, and each
+// refer to the same reason: locked instructions, on lines that another worker has just written. So the worker keeps
+// account of one keeper and one reason at a time, in plain memory, and settles it once in a while. What is owed stays
+// counted meanwhile, so that nobody takes the keeper to have lost its tasks too early; nothing waits for it but joins.
+#pragma once
+
+#include <coppice/detail/export.h>
+#include <coppice/detail/reason_block.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace coppice::inline v0::detail {
+
+class task_keeper;
+class worker_core;
+
+// The worker's own.
+class COPPICE_EXPORT walk_ledger {
+ public:
+  walk_ledger() noexcept = default;
+  walk_ledger(const walk_ledger&) = delete;
+  walk_ledger& operator=(const walk_ledger&) = delete;
+
+  // Is a walk going on, so that it will be settled?
+  bool open() const noexcept { return walks_ != 0; }
+
+  void begin_walk() noexcept { ++walks_; }
+  void end_walk(worker_core& here) noexcept {
+    if (--walks_ == 0) {
+      settle(here);
+      settle_reason();
+    }
+  }
+
+  // While open: one of its tasks has left the keeper; it has given back a reference to it.
+  void leave(task_keeper& keeper, worker_core& here) noexcept {
+    note(keeper, here);
+    ++left_;
+  }
+  void drop(task_keeper& keeper, worker_core& here) noexcept {
+    note(keeper, here);
+    ++dropped_;
+  }
+
+  // While open: a reference to the reason is had, or taken back, from what is kept here.
+  void take(const reason_block& reason) noexcept {
+    if (reason_ != &reason || references_ == 0) {
+      stock(reason);
+    }
+    --references_;
+  }
+  bool give_back(const reason_block& reason) noexcept {
+    if (reason_ != &reason) {
+      return false;
+    }
+    ++references_;
+    return true;
+  }
+
+  // What the keeper is owed. The keeper may be gone afterwards.
+  void settle(worker_core& here) noexcept {
+    if (keeper_ != nullptr) {
+      pay(here);
+    }
+  }
+
+ private:
+  void note(task_keeper& keeper, worker_core& here) noexcept {
+    if (keeper_ != &keeper) [[unlikely]] {
+      settle(here);
+      keeper_ = &keeper;
+    }
+  }
+  void pay(worker_core& here) noexcept;
+  void stock(const reason_block& reason) noexcept;
+  void settle_reason() noexcept;
+
+  std::uint32_t walks_ = 0;  // In one another.
+  std::uint32_t left_ = 0;
+  std::uint32_t dropped_ = 0;
+  std::uint32_t references_ = 0;  // To the reason, that nobody else has.
+  task_keeper* keeper_ = nullptr;
+  const reason_block* reason_ = nullptr;
+};
+
+}  // namespace coppice::inline v0::detail

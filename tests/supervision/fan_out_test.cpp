@@ -1,0 +1,168 @@
+#include <coppice/coppice.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstddef>
+#include <vector>
+
+namespace coppice {
+namespace {
+
+// How often each leaf's frame has gone.
+class leaves {
+ public:
+  explicit leaves(std::size_t count) : gone_(count) {}
+
+  class mark {
+   public:
+    explicit mark(std::atomic<int>& gone) noexcept : gone_(gone) {}
+    mark(const mark&) = delete;
+    mark& operator=(const mark&) = delete;
+    ~mark() { gone_.fetch_add(1, std::memory_order_relaxed); }
+
+   private:
+    std::atomic<int>& gone_;
+  };
+
+  task<> lie_down(std::size_t which) {
+    const mark here(gone_[which]);
+    asleep_.fetch_add(1, std::memory_order_relaxed);
+    co_await sleep_for(forever);
+  }
+
+  std::size_t count() const noexcept { return gone_.size(); }
+  bool all_asleep() const noexcept { return asleep_.load(std::memory_order_relaxed) == count(); }
+
+  bool all_gone_once() const noexcept {
+    bool once = true;
+    for (const std::atomic<int>& each : gone_) {
+      once = once && each.load(std::memory_order_relaxed) == 1;
+    }
+    return once;
+  }
+
+ private:
+  std::vector<std::atomic<int>> gone_;
+  std::atomic<std::size_t> asleep_{0};
+};
+
+class FanOut : public testing::TestWithParam<unsigned> {
+ protected:
+  runtime on_{options{.threads = GetParam()}};
+};
+
+task<> cancel_all(leaves& all) {
+  const auto body = [&](task_group& group) -> task<> {
+    for (std::size_t i = 0; i != all.count(); ++i) {
+      group.spawn(all.lie_down(i));
+    }
+    while (!all.all_asleep()) {
+      co_await yield();
+    }
+    group.cancel();
+  };
+  co_await with_group(body);
+}
+
+TEST_P(FanOut, StopsEachOfManyOnce) {
+  leaves all(20'000);
+  on_.block_on(cancel_all(all));
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// Who joins a walk may come when its scope has been closed, and the next has taken its memory.
+TEST_P(FanOut, MayBeFollowedByAnotherAtOnce) {
+  for (int round = 0; round != 30; ++round) {
+    leaves all(round % 2 == 0 ? 3'000 : 700);
+    on_.block_on(cancel_all(all));
+    ASSERT_TRUE(all.all_gone_once());
+  }
+}
+
+// Of two groups whose tasks sleep in turns on the same workers, one is cancelled.
+TEST_P(FanOut, LeavesOthersAlone) {
+  constexpr std::size_t many = 3'000;
+  leaves cancelled(many);
+  leaves others(many);
+  const auto main = [&]() -> task<> {
+    const auto outer = [&](task_group& kept) -> task<> {
+      const auto inner = [&](task_group& group) -> task<> {
+        for (std::size_t i = 0; i != many; ++i) {
+          group.spawn(cancelled.lie_down(i));
+          kept.spawn(others.lie_down(i));
+        }
+        while (!cancelled.all_asleep() || !others.all_asleep()) {
+          co_await yield();
+        }
+        group.cancel();
+      };
+      co_await with_group(inner);
+      EXPECT_EQ(kept.size(), many);
+      EXPECT_TRUE(cancelled.all_gone_once());
+      kept.cancel();
+    };
+    co_await with_group(outer);
+  };
+  on_.block_on(main);
+  EXPECT_TRUE(others.all_gone_once());
+}
+
+// A stop that goes on past a catch point: what runs then may wait for what the walk has still to come to.
+task<> sleep_and_wait(leaves& all, std::size_t which, std::atomic<std::size_t>& caught) {
+  auto sleeping = all.lie_down(which);
+  const auto end = co_await as_result(std::move(sleeping));
+  EXPECT_TRUE(end.cancelled());
+  caught.fetch_add(1, std::memory_order_relaxed);
+}
+
+TEST_P(FanOut, LetsThoseGoOnThatCatchTheStop) {
+  leaves all(2'500);
+  std::atomic<std::size_t> caught{0};
+  const auto main = [&]() -> task<> {
+    const auto body = [&](task_group& group) -> task<> {
+      for (std::size_t i = 0; i != all.count(); ++i) {
+        group.spawn(sleep_and_wait(all, i, caught));
+      }
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      group.cancel();
+    };
+    co_await with_group(body);
+  };
+  on_.block_on(main);
+  EXPECT_TRUE(all.all_gone_once());
+  EXPECT_EQ(caught.load(std::memory_order_relaxed), all.count());
+}
+
+TEST_P(FanOut, ReachesAllThatStandBelowManyGroups) {
+  leaves all(4'000);
+  const auto main = [&]() -> task<> {
+    const auto below = [&](std::size_t first) -> task<> {
+      const auto body = [&](task_group& group) -> task<> {
+        for (std::size_t i = first; i != first + 4; ++i) {
+          group.spawn(all.lie_down(i));
+        }
+        co_return;
+      };
+      co_await with_group(body);
+    };
+    const auto body = [&](task_group& group) -> task<> {
+      for (std::size_t i = 0; i != all.count(); i += 4) {
+        group.spawn(below(i));
+      }
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      group.cancel();
+    };
+    co_await with_group(body);
+  };
+  on_.block_on(main);
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, FanOut, testing::Values(1u, 2u, 4u));
+
+}  // namespace
+}  // namespace coppice
