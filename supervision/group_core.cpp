@@ -67,6 +67,7 @@ void group_core::child_keeper::ended(outcome_cell& task, bool /*taken*/) noexcep
 void group_core::child_keeper::left(std::uint32_t tasks, worker_core& here) noexcept {
   root_.left(tasks, here);
   live.fetch_sub(tasks, std::memory_order_relaxed);
+  of_.children_left(here);
   of_.scope_core::leave(tasks);
 }
 

@@ -220,23 +220,28 @@ void supervisor_core::leave_children(worker_core& here) noexcept {
 }
 
 void supervisor_core::child_ended(task_status how) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (phase_ == phase::open) {
+    return;
+  }
+  if (how == task_status::failed) {
+    ++report_.failed;
+  } else if (how == task_status::cancelled) {
+    ++report_.cancelled;
+  } else if (phase_ == phase::draining) {
+    ++report_.finished;
+  }
+}
+
+// Of several that leave at once, the last to come here finds all gone.
+void supervisor_core::children_left(worker_core& here) noexcept {
   bool drained = false;
   {
     const std::lock_guard lock(mutex_);
-    if (phase_ == phase::open) {
-      return;
-    }
-    if (how == task_status::failed) {
-      ++report_.failed;
-    } else if (how == task_status::cancelled) {
-      ++report_.cancelled;
-    } else if (phase_ == phase::draining) {
-      ++report_.finished;
-    }
-    drained = phase_ == phase::draining && size() <= below_ + 1;
+    drained = phase_ == phase::draining && size() <= below_;
   }
   if (drained) {
-    end_drain(*this_worker());
+    end_drain(here);
   }
 }
 

@@ -75,6 +75,9 @@ class COPPICE_EXPORT group_core : public scope_core {
 
   // A child has ended, and is still counted.
   virtual void child_ended(task_status /*how*/) noexcept {}
+
+  // Some that have ended are counted no more, but for the scope's being open. On a worker.
+  virtual void children_left(worker_core& /*here*/) noexcept {}
   void close_node(worker_core& here) noexcept override { node_.close(&here); }
 
   void end_body() noexcept {

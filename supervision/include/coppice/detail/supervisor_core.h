@@ -83,6 +83,7 @@ class COPPICE_EXPORT supervisor_core final : public group_core {
   };
 
   void child_ended(task_status how) noexcept override;
+  void children_left(worker_core& here) noexcept override;
   void leaving() noexcept override;
   void close_node(worker_core& here) noexcept override;
 
