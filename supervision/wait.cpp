@@ -158,10 +158,11 @@ task<> wait_or_cancel(std::vector<task_ref> tasks, duration timeout) {
 }
 
 // Is it the calling task, or one that cannot end before that has?
-bool hosts_caller(const task_ref& of) noexcept {
+bool hosts_caller(const task_ref& of) {
+  const outcome_cell& cell = cell_of(of);
   const climb upwards;
   for (cancel_node* each = this_worker()->scope; each != nullptr; each = each->parent()) {
-    if (each->is_task() && each->task() == &cell_of(of)) {
+    if (each->is_task() && each->task() == &cell) {
       return true;
     }
   }

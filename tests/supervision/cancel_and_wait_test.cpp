@@ -1,6 +1,7 @@
 // Tests cancel_and_wait, cancel_all and follow_through: ending tasks through their handles.
 #include <coppice/awaiter.h>
 #include <coppice/gather.h>
+#include <coppice/group.h>
 #include <coppice/spawn.h>
 #include <coppice/testing.h>
 #include <coppice/time.h>
@@ -160,7 +161,8 @@ TEST_P(CancelAndWait, OfATaskAboveTheCallerIsAUsageError) {
     task_handle<> above;
     const auto inner = [&above]() -> task<> {
       EXPECT_THROW(co_await cancel_and_wait(above), usage_error);
-      EXPECT_THROW(co_await cancel_all(std::vector<task_ref>{above}), usage_error);
+      const std::vector<task_ref> those(1, above);
+      EXPECT_THROW(co_await cancel_all(those), usage_error);
       EXPECT_FALSE(cancel_requested());
     };
     above = spawn([&]() -> task<> {

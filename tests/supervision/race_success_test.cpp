@@ -1,6 +1,7 @@
 // Tests race_success: the first to succeed decides, whatever fails before it.
 #include <coppice/exception_group.h>
 #include <coppice/race.h>
+#include <coppice/shield.h>
 #include <coppice/spawn.h>
 #include <coppice/testing.h>
 #include <coppice/time.h>
