@@ -33,7 +33,7 @@ class OutcomeCell : public testing::Test {
   static outcome_cell& cell(const task_ref& of) { return handle_access::cell(of, "test"); }
 
   std::atomic<int> reports_{0};
-  error_origin origin_ = error_origin::child;
+  std::atomic<error_origin> origin_{error_origin::child};
   executor on_{options{.threads = 2}};
 };
 

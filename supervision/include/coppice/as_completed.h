@@ -7,6 +7,7 @@
 #include <coppice/detail/joining.h>
 #include <coppice/gather.h>
 #include <coppice/scope.h>
+#include <coppice/shield.h>
 #include <coppice/task.h>
 
 #include <cstddef>
@@ -40,6 +41,10 @@ class completions {
     }
     const std::size_t i = arrivals_.take();
     finished<T> end(std::move(*ends_[i]), i);
+    if (end.cancelled()) {
+      co_await detail::
+          stop_point();  // By what has asked the caller to stop as well, and came here first.
+    }
     if (arrivals_.aborts() && !end.completed()) {
       co_await arrivals_.abort(end.entry(), end.reason());
     }
