@@ -262,8 +262,8 @@ TEST_P(Names, AReasonTellsWhoCancelledAndWhere) {
       child = s.spawn(sleeper(1h));
       spawn([&] {
         who = this_task::id();
+        line = __builtin_LINE() + 1;
         s.cancel("by another");
-        line = __builtin_LINE() - 1;
       });
       co_await sleep_for(1h);
     });
