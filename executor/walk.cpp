@@ -8,6 +8,7 @@
 #include <coppice/detail/worker_core.h>
 
 #include <array>
+#include <cstdint>
 #include <new>
 #include <utility>
 #include <vector>
@@ -26,10 +27,12 @@ std::uint64_t next_walk() noexcept {
   return walks.fetch_add(1, std::memory_order_relaxed);
 }
 
+// Addresses, and no pointers: what is there may be gone, or nothing.
 template <int From, int To>
 void prefetch_lines(const void* around) noexcept {
+  const auto middle = reinterpret_cast<std::intptr_t>(around);
   for (int line = From; line != To; ++line) {
-    __builtin_prefetch(static_cast<const char*>(around) + 64 * line, 1);
+    __builtin_prefetch(reinterpret_cast<const void*>(middle + 64 * line), 1);
   }
 }
 
