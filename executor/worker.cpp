@@ -1,15 +1,13 @@
-// How a worker finds its next job, runs it, and goes to sleep.
+// How a worker finds its next job, and runs it.
 #include "executor/worker.h"
 
 #include "executor/executor_core.h"
 #include "executor/slots.h"
 
 #include <coppice/detail/promise_base.h>
-#include <coppice/detail/slot_set.h>
 #include <coppice/detail/suspension.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -34,8 +32,6 @@ namespace {
 constexpr std::uint32_t ticks_between_foreign_jobs = 61;
 constexpr std::uint32_t most_next_up_in_a_row = 16;
 constexpr std::uint32_t ticks_between_clock_reads = 32;
-constexpr auto idle_before_trim = std::chrono::milliseconds(10);
-constexpr auto watch_period = std::chrono::milliseconds(1);
 
 void pause_briefly() noexcept {
 #if defined(__x86_64__)
@@ -43,10 +39,6 @@ void pause_briefly() noexcept {
     _mm_pause();
   }
 #endif
-}
-
-void count(atomic<std::uint64_t>& counter) noexcept {
-  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -356,46 +348,6 @@ job* worker::steal_from_others(bool also_next) noexcept {
   return join_walk();
 }
 
-// Once each, and none that is older than one it has joined: who has been through a walk's chunks finds nothing there
-// any more.
-bool worker::can_join(const worker& other) const noexcept {
-  return &other != this && other.shared_set_.load(std::memory_order_acquire) != nullptr &&  // W2
-         other.shared_walk_.load(std::memory_order_relaxed) > joined_walk_;
-}
-
-bool worker::walk_to_join() const noexcept {
-  return home.walk_in_sight() && std::any_of(home.workers.begin(), home.workers.end(),
-                                             [this](const auto& each) { return can_join(*each); });
-}
-
-// The oldest.
-job* worker::join_walk() noexcept {
-  if (!home.walk_in_sight()) {
-    return nullptr;
-  }
-  std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
-  for (const auto& each : home.workers) {
-    slot_chunk* const set = each->shared_set_.load(std::memory_order_acquire);  // W2
-    const std::uint64_t walk = each->shared_walk_.load(std::memory_order_relaxed);
-    if (set != nullptr && walk < oldest && can_join(*each)) {
-      joined_set_ = set;
-      oldest = walk;
-    }
-  }
-  if (oldest == std::numeric_limits<std::uint64_t>::max()) {
-    return nullptr;
-  }
-  joined_walk_ = oldest;
-  return &walking_along_;
-}
-
-void worker::walk_along(job&, worker_core& here) noexcept {
-  auto& mine = static_cast<worker&>(here);
-  if (!walk::join(*mine.joined_set_, mine.joined_walk_, here)) {
-    --mine.joined_walk_;  // It may come again.
-  }
-}
-
 job* worker::steal() noexcept {
   if (job* const found = forks.steal()) {
     return found;
@@ -405,84 +357,6 @@ job* worker::steal() noexcept {
 
 bool worker::has_stealable() const noexcept {
   return forks.has_public() || ready_.has_public();
-}
-
-bool worker::work_in_sight() const noexcept {
-  return home.stopping() || home.wakes_in_sight() || home.submitted_in_sight() ||
-         std::any_of(home.workers.begin(), home.workers.end(),
-                     [](const auto& each) { return each->has_stealable(); }) ||
-         walk_to_join();
-}
-
-// Sleeps on virtual time.
-void worker::rest() noexcept {
-  count(counters_.parks);
-  home.still->rest(*this, index_, std::exchange(searching_, true));
-  read_clock();
-}
-
-// Null if there may be something to find now. See executor/README.md for why no wake-up is lost.
-job* worker::sleep() noexcept {
-  frames.flush();
-  if (backlog_first_ != nullptr) {
-    return nullptr;  // Nobody else can see it.
-  }
-  if (home.still != nullptr) {
-    rest();
-    return nullptr;
-  }
-  bool all_asleep = home.idle.announce(index_, std::exchange(searching_, true));
-  if (work_in_sight()) {
-    home.idle.retract(index_);
-    return nullptr;
-  }
-  count(counters_.parks);
-  time_point trim_at = frames.held_bytes() > home.settings.frame_cache_bytes
-                           ? home.time.now() + idle_before_trim
-                           : time_point::max();
-  bool watching = !all_asleep && !home.watched.exchange(true, std::memory_order_relaxed);
-  job* found = nullptr;
-  while (!home.idle.wait(index_, std::min({earliest_timer(), trim_at, next_watch(watching)}))) {
-    const time_point now = read_clock();
-    if (now >= trim_at) {
-      frames.trim(home.settings.frame_cache_bytes);
-      trim_at = time_point::max();
-    }
-    if (earliest_timer() <= now || (watching && (found = look_after_others(now)) != nullptr)) {
-      break;
-    }
-    all_asleep = home.idle.announce(index_, true);
-    if (work_in_sight()) {
-      home.idle.retract(index_);
-      break;
-    }
-    if (all_asleep && watching) {
-      watching = false;
-      home.watched.store(false, std::memory_order_relaxed);
-    }
-  }
-  if (watching) {
-    home.watched.store(false, std::memory_order_relaxed);
-  }
-  read_clock();
-  return found;
-}
-
-time_point worker::next_watch(bool watching) const noexcept {
-  return watching ? home.time.now() + watch_period : time_point::max();
-}
-
-// Others may be too busy to see to their timers, or to what they mean to run next.
-job* worker::look_after_others(time_point now) noexcept {
-  for (const auto& other : home.workers) {
-    if (other->earliest_timer() <= now) {
-      other->fire_timers(*this, now);
-    }
-  }
-  if (job* const found = ready_.steal()) {
-    return found;
-  }
-  return steal_from_others(true);
 }
 
 void worker::add_timer(time_point due, ticket wait) {

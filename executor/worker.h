@@ -85,6 +85,12 @@ class worker final : public worker_core {
   bool walk_to_join() const noexcept;
   bool can_join(const worker& other) const noexcept;
   static void walk_along(job& self, worker_core& here) noexcept;
+
+  // Written by the worker alone, read by all.
+  static void count(atomic<std::uint64_t>& counter) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
   bool work_in_sight() const noexcept;
   bool others_wait() noexcept;
   bool collect_wakes() noexcept;

@@ -115,26 +115,6 @@ void worker_core::give_chunk(slot_chunk& empty) noexcept {
   ++kept.count;
 }
 
-bool worker_core::share_walk(slot_chunk& first, std::uint64_t walk, bool wake) noexcept {
-  auto& here = static_cast<worker&>(*this);
-  if (home.workers.size() == 1 || home.still != nullptr || here.bag_ != nullptr ||
-      here.shared_set_.load(std::memory_order_relaxed) != nullptr) {
-    return false;
-  }
-  here.shared_walk_.store(walk, std::memory_order_relaxed);
-  here.shared_set_.store(&first, std::memory_order_release);  // W2
-  home.share_walk();
-  if (wake) {
-    home.wake_if_wanted();
-  }
-  return true;
-}
-
-void worker_core::end_sharing() noexcept {
-  static_cast<worker&>(*this).shared_set_.store(nullptr, std::memory_order_relaxed);
-  home.end_sharing();
-}
-
 std::coroutine_handle<> worker_core::go_on(promise_base& task) noexcept {
   if (--ready_awaits_left != 0) [[likely]] {
     return task.handle();

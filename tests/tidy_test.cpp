@@ -274,7 +274,6 @@ TEST(Tidy, EveryFileOfARoomSaysWhatItIs) {
 
 TEST(Tidy, FilesStayReadableInOneSitting) {
   const std::set<fs::path> deserve_more = {"executor/settings_table.cpp",          // One table.
-                                           "executor/worker.cpp",                  // One loop.
                                            "tests/executor/standstill_test.cpp",   // One protocol.
                                            "tests/executor/task_handle_test.cpp",  // One class.
                                            "tests/supervision/testing_test.cpp"};  // One header.

@@ -81,12 +81,11 @@ numbers from_worker(const setting& at) {
   return seen.calls();
 }
 
-template <std::size_t Leaves, std::size_t Times>
-numbers from_outside(const setting& at) {
+events cancel_from_outside(const setting& at, std::size_t leaves, std::size_t times) {
   runtime on(options_for(at, others::sleep));
-  crowd all(Leaves);
-  events seen(at.scaled(Times));
-  for (std::size_t i = at.scaled(Times); i != 0; --i) {
+  crowd all(leaves);
+  events seen(at.scaled(times));
+  for (std::size_t i = at.scaled(times); i != 0; --i) {
     all.begin_again();
     foreign_cancel one;
     std::thread foreign([&] { one.call(); });
@@ -94,24 +93,18 @@ numbers from_outside(const setting& at) {
     foreign.join();
     seen.add(one.times(joined), all);
   }
-  return seen.calls();
+  return seen;
+}
+
+template <std::size_t Leaves, std::size_t Times>
+numbers from_outside(const setting& at) {
+  return cancel_from_outside(at, Leaves, Times).calls();
 }
 
 // The same, seen by the leaves.
 template <std::size_t Leaves, std::size_t Times>
 numbers observed_from_outside(const setting& at) {
-  runtime on(options_for(at, others::sleep));
-  crowd all(Leaves);
-  events seen(at.scaled(Times));
-  for (std::size_t i = at.scaled(Times); i != 0; --i) {
-    all.begin_again();
-    foreign_cancel one;
-    std::thread foreign([&] { one.call(); });
-    const event joined = on.block_on(one.wait_for(all));
-    foreign.join();
-    seen.add(one.times(joined), all);
-  }
-  return seen.observed();
+  return cancel_from_outside(at, Leaves, Times).observed();
 }
 
 constexpr row rows[] = {
