@@ -295,7 +295,12 @@ bool outcome_cell::tell_those_waiting() noexcept {
       each->told = claimed != claim_result::lost;
       taken = taken || (each->told && each->takes);
       if (claimed == claim_result::won) {
-        wait.at->waiter().resume();  // Its owner may be gone now.
+        suspension& woken = wait.at->waiter();
+        if (was_cancelled()) {
+          // By a request that may be on its way to the waiter: then it stops, before it sees this.
+          static_cast<promise_base&>(woken.resumption()).as_yielded_job();
+        }
+        woken.resume();  // Its owner may be gone now.
       }
     }
   }

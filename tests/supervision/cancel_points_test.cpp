@@ -2,12 +2,14 @@
 #include <coppice/gather.h>
 #include <coppice/group.h>
 #include <coppice/shield.h>
+#include <coppice/wait.h>
 
 #include <gtest/gtest.h>
 
 #include <exception>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "tests/support/tree_test.h"
 
@@ -287,6 +289,68 @@ TEST_P(CancelPoints, A13AwaitingACancelledTaskThrowsWhoAndWhy) {
     }
     EXPECT_FALSE(cancel_requested());
   });
+}
+
+// The same request stops a child and whoever waits for it, in whatever order.
+void stops_with_the_child(const test_options& workers,
+                          const std::function<task<>(const task_handle<>&)>& waits) {
+  for (int round = 0; round != 100; ++round) {
+    bool went_on = false;
+    test_runtime rt(workers);
+    rt.block_on([&]() -> task<> {
+      const auto body = [&](task_group& children) -> task<> {
+        const task_handle<> child = children.spawn(sleeper(forever));
+        co_await sleep_for(1ms);  // So the child waits first.
+        try {
+          co_await waits(child);
+        } catch (const task_cancelled&) {  // It is said below.
+        }
+        went_on = true;
+      };
+      const auto limited = [&]() -> task<> { co_await with_group(body); };
+      const auto result = co_await with_scope({.timeout = 5ms}, limited);
+      EXPECT_TRUE(result.cancelled_caught);
+    });
+    ASSERT_FALSE(went_on) << "with the child's end, in round " << round;
+  }
+}
+
+TEST_P(CancelPoints, A13WhoAwaitsAHandleStopsWithTheTask) {
+  stops_with_the_child(workers(), [](const task_handle<>& child) -> task<> { co_await child; });
+}
+
+TEST_P(CancelPoints, A13WhoWaitsForATaskStopsWithIt) {
+  stops_with_the_child(workers(), [](const task_handle<>& child) -> task<> {
+    const std::vector<task_handle<>> all{child};
+    co_await wait(all);
+  });
+}
+
+TEST_P(CancelPoints, A13WhoWaitsOrAbortsStopsWithTheTask) {
+  stops_with_the_child(workers(), [](const task_handle<>& child) -> task<> {
+    const std::vector<task_handle<>> all{child};
+    co_await wait_or_abort(all);
+  });
+}
+
+TEST_P(CancelPoints, A3AValueThatHasComeIsDeliveredAllTheSame) {
+  test_runtime rt(workers());
+  int got = 0;
+  rt.block_on([&]() -> task<> {
+    const auto body = [&](cancel_scope& scope) -> task<> {
+      const scope_handle mine = scope.handle();
+      const auto last_act = [mine]() -> task<int> {
+        co_await sleep_for(1s);
+        mine.cancel();
+        co_return 7;
+      };
+      const task_handle<int> child = spawn(last_act);
+      got = co_await child;
+    };
+    const auto result = co_await with_scope(body);
+    EXPECT_FALSE(result.cancelled_caught) << "there was no point behind the value";
+  });
+  EXPECT_EQ(got, 7);
 }
 
 TEST_P(CancelPoints, A17RunningCodeIsNotInterrupted) {

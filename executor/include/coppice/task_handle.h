@@ -87,6 +87,9 @@ class COPPICE_EXPORT end_source {
   void disarm() noexcept;
   void result() const noexcept {}
 
+  // A task that was cancelled has nothing to give: whoever the same request reaches stops.
+  bool gives_way() const { return handle_access::cell(of_, "co_await").was_cancelled(); }
+
  protected:
   task_ref of_;
   end_waiter waiter_;

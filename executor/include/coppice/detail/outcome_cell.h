@@ -126,6 +126,9 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
 
   task_status status() const noexcept;
   bool done() const noexcept { return is_end(status_.load(std::memory_order_acquire)); }  // C2
+  bool was_cancelled() const noexcept {
+    return status_.load(std::memory_order_acquire) == task_status::cancelled;  // C2
+  }
 
   // Any thread.
   void cancel(const cancel_reason& reason) noexcept;

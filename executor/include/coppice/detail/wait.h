@@ -8,6 +8,8 @@
 //   void disarm() noexcept;                    the wait is over, whoever ended it: nothing may point to the
 //                                              source any more
 //   value_type result();                       behind ready() or the end of the wait
+//   bool gives_way();                          optional: what is waited for has come, but is no result that a
+//                                              waiter asked to stop must be given
 //   static constexpr const char* name          what a dump says
 //
 // A stop is looked for on entry, before the operation has any effect, and while it is suspended; an
@@ -49,7 +51,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
       return here.stop_from_loop(task);
     }
     if (source_.ready()) {
-      return here.go_on(task);
+      return stops_instead(task, here) ? here.stop_from_loop(task) : here.go_on(task);
     }
     begin(task.as_job(), task.scope(), here.home, &wait_operation::unwind);
     task_ = &task;
@@ -66,7 +68,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
       case end_of_suspending::asleep:
         return std::noop_coroutine();
       case end_of_suspending::over:
-        return task.handle();
+        return stops_instead(task, here) ? here.stop_from_loop(task) : task.handle();
       case end_of_suspending::stopped:
         break;
     }
@@ -81,6 +83,15 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
  private:
   static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
     return promise_base::unwind(*static_cast<wait_operation&>(self).task_, here);
+  }
+
+  // A request may have come between the look on entry and the end of what is waited for, and have caused it.
+  bool stops_instead(promise_base& task, worker_core& here) noexcept {
+    if constexpr (requires { source_.gives_way(); }) {
+      return source_.gives_way() && task.scope()->cancelled_at(here.now());
+    } else {
+      return false;
+    }
   }
 
   void end() noexcept {
