@@ -101,15 +101,15 @@ void branch_node::withdraw(slot& over, worker_core& /*here*/) noexcept {
 }
 
 void branch_node::stand_apart() noexcept {
-  apart_ = true;
+  state_.stand_apart();
   if (strand_node* const strand = parent()->strand()) {
-    strand->outermost_->has_apart_.store(true, std::memory_order_seq_cst);  // S3
+    strand->outermost_->state_.stand_apart();
   }
 }
 
 // In whose slots it is linked.
 cancel_node& branch_node::link_host() noexcept {
-  return apart_ ? static_cast<cancel_node&>(*parent()->branch_above()) : *parent();
+  return state_.apart() ? static_cast<cancel_node&>(*parent()->branch_above()) : *parent();
 }
 
 // From below upwards, as far as others have not come before. The topmost may be gone when it is walked; its chunks
@@ -259,7 +259,7 @@ const char* strand_node::waiting_for() const noexcept {
 
 // Branches that stand apart are among those of the branch above.
 void strand_node::walk_below(worker_core& here) noexcept {
-  if (outermost_->has_apart_.load(std::memory_order_seq_cst)) {  // S3
+  if (outermost_->state_.apart()) {
     branch_above()->walk_below(here);
     return;
   }

@@ -129,8 +129,8 @@ void executor_state::list(outcome_cell& task) {
       lock.lock();
     }
     slot& taken = tasks_.take(own ? here : nullptr);
-    task.listed = {&taken, taken.arm_with(&task)};
-    const bool published = taken.publish(task.listed.generation);  // L2
+    task.listed = &taken;
+    const bool published = taken.publish(taken.arm_with(&task));  // L2
     assert(published);
     static_cast<void>(published);
   }
@@ -149,15 +149,16 @@ void executor_state::remove(outcome_cell& task) noexcept {
 
 // One that somebody looks at is left to them, with a reference.
 void executor_state::unlist(outcome_cell& task) noexcept {
-  const ticket listed = task.listed;
-  if (!listed.at->claim_suspended(listed.generation)) {
+  slot& listed = *task.listed;
+  const std::uint64_t generation = listed.look().generation;
+  if (!listed.claim_suspended(generation)) {
     task.add_reference();
-    if (listed.claim() != claim_result::won) {
+    if (listed.claim(generation) != claim_result::won) {
       return;
     }
     task.drop();
   }
-  listed.at->release();
+  listed.release();
 }
 
 // `tell`: a thread waits for this one.
@@ -270,7 +271,7 @@ bool executor_state::wait_until_idle(duration limit) const {
 void executor_state::wait_for_end(const task_ref& main) const {
   // The task leaves the list when its last callback has run; its status comes earlier.
   const outcome_cell& cell = handle_access::cell(main, "block_on");
-  const auto ended = [&cell] { return cell.left.load(std::memory_order_relaxed); };
+  const auto ended = [&cell] { return cell.has_left_list(); };
   if (core->still == nullptr) {
     std::unique_lock lock(mutex_);
     ended_.wait(lock, ended);
@@ -350,7 +351,7 @@ void executor_state::list_keeper::ended(outcome_cell& task, bool taken) noexcept
   state_.remove(task);
   if (main_) {
     const std::lock_guard lock(state_.mutex_);
-    task.left.store(true, std::memory_order_relaxed);
+    task.leave_list();
   }
   worker_core& here = *this_worker();
   if (stopped && here.ledger.open()) {

@@ -1,11 +1,10 @@
 // A spawned task's life: queued, started, ended, told to whoever waits.
 #include <coppice/detail/outcome_cell.h>
 
-#include "executor/backtrace.h"
 #include "executor/executor_core.h"
 #include "executor/executor_state.h"
+#include "executor/task_annex.h"
 
-#include <coppice/detail/alarm.h>
 #include <coppice/report.h>
 #include <coppice/spawn.h>
 
@@ -52,34 +51,6 @@ void count_one(const frame_cache::cell_place& place, std::int64_t by) noexcept {
 
 }  // namespace
 
-// When it rings the task is cancelled.
-class outcome_cell::time_limit final : public alarm {
- public:
-  time_limit(outcome_cell& task, duration limit) noexcept : task_(task), limit_(limit) {}
-
-  duration limit() const noexcept { return limit_; }
-  time_point due() const noexcept { return time_after(task_.spawned_at_, limit_); }
-
-  // Was it the first to ask the task to stop? Told by the reason: the task may see that before ring() returns.
-  bool passed() const noexcept {
-    const reason_block* const mine = reason_.load(std::memory_order_relaxed);
-    return mine != nullptr && reason_access::body(task_.node_.reason()) == mine;
-  }
-
- private:
-  void ring(worker_core& here) noexcept override {
-    const cancel_reason why(cancel_kind::deadline, {}, task_.site_);
-    reason_.store(reason_access::body(why), std::memory_order_relaxed);
-    task_.node_.cancel(why, here.home);
-  }
-  void keep() noexcept override { task_.add_reference(); }
-  void let_go() noexcept override { task_.drop(); }
-
-  outcome_cell& task_;
-  const duration limit_;
-  atomic<const reason_block*> reason_{nullptr};  // ring(); compared, and not looked at.
-};
-
 namespace {
 
 // The chain that a spawned task sees: without the values at its head that are not for it.
@@ -102,25 +73,22 @@ binding_ref bindings_for_spawned() noexcept {
 }  // namespace
 
 outcome_cell::outcome_cell(task_keeper& keeper, const spawn_options& options)
-    : id_(next_task_id()),
-      parent_(id_of(keeper.node()->task())),
-      site_(options.site),
-      spawned_at_(keeper.home().time.now()),
-      home_(keeper.home().ref()),
+    : node_(*this, keeper.node()),
       keeper_(keeper),
-      node_(*this, keeper.node()),
+      home_(keeper.home().ref()),
+      annex_(first_annex(options, keeper.home().settings.debug)),
       bindings_(bindings_for_spawned()),
-      limit_(options.timeout ? std::make_unique<time_limit>(*this, *options.timeout) : nullptr),
-      spawned_by_(keeper.home().settings.debug ? backtrace::capture() : nullptr),
-      label_(options.name.empty()
-                 ? nullptr
-                 : std::make_unique<label>(label{std::string(options.name), nullptr})),
+      id_(next_task_id()),
+      parent_(id_of(keeper.node()->task())),
+      spawned_at_(keeper.home().time.now()),
+      site_(options.site),
       guaranteed_(options.start == start_mode::guaranteed),
       keeps_keeper_(keeper.add_reference()) {
   run = &outcome_cell::start_job;
 }
 
 outcome_cell::~outcome_cell() {
+  delete extra();
   if (!keeps_keeper_) {
     return;
   }
@@ -147,20 +115,6 @@ void outcome_cell::operator delete(void* cell, std::size_t bytes) noexcept {
 
 void outcome_cell::destroy() noexcept {
   delete this;
-}
-
-std::string_view outcome_cell::name() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return label_ ? std::string_view(label_->text) : std::string_view();
-}
-
-void outcome_cell::rename(std::string_view name) {
-  auto latest = std::make_unique<label>(label{std::string(name), nullptr});
-  const std::lock_guard lock(mutex_);
-  if (!label_ || label_->text != name) {
-    latest->earlier = std::move(label_);
-    label_ = std::move(latest);
-  }
 }
 
 task_status outcome_cell::status() const noexcept {
@@ -212,8 +166,8 @@ void outcome_cell::start_job(job& self, worker_core& here) noexcept {
   task.result().reset();
   promise_base* started = nullptr;
   try {
-    if (task.limit_) {
-      task.limit_->set(task.limit_->due(), here);
+    if (time_limit* const limit = task.limit()) {
+      limit->set(limit->due(), here);
     }
     started = task.begin();
   } catch (...) {
@@ -226,10 +180,6 @@ void outcome_cell::start_job(job& self, worker_core& here) noexcept {
   }
 }
 
-time_point outcome_cell::deadline() const noexcept {
-  return limit_ ? limit_->due() : time_point::max();
-}
-
 void outcome_cell::refuse() noexcept {
   const cancel_reason reason = node_.reason();
   node_.refuse(reason);
@@ -239,16 +189,16 @@ void outcome_cell::refuse() noexcept {
 }
 
 std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
-  task_status end = task_status::completed;
+  task_status end = task_status::failed;
   if (!result().failed()) {
     try {
       settle_value();
+      end = task_status::completed;
     } catch (...) {
       result().fail(std::current_exception());
     }
   }
-  if (result().failed()) {
-    end = task_status::failed;
+  if (end == task_status::failed) {
     settle_failure(entry_for(result().take_failure()));
   }
   discard_start();
@@ -258,9 +208,10 @@ std::coroutine_handle<> outcome_cell::completed(worker_core& here) noexcept {
 
 std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
   task_status end = task_status::cancelled;
-  if (limit_ && limit_->passed()) {
+  const time_limit* const mine = limit();
+  if (mine != nullptr && mine->passed()) {
     end = task_status::failed;
-    settle_failure(entry_for(timed_out(limit_->limit())));
+    settle_failure(entry_for(timed_out(mine->limit())));
   } else {
     settle_cancelled(node_.reason());
   }
@@ -270,10 +221,10 @@ std::coroutine_handle<> outcome_cell::stopped(worker_core& here) noexcept {
 }
 
 void outcome_cell::finish(task_status end, worker_core& here) noexcept {
-  if (limit_) {
-    limit_->clear(here);
+  if (time_limit* const mine = limit()) {
+    mine->clear(here);
   }
-  status_.store(end, std::memory_order_seq_cst);                                        // C2 C3
+  status_.store(end, std::memory_order_seq_cst);                                        // C2 C3 N2
   const bool taken = awaited_.load(std::memory_order_seq_cst) && tell_those_waiting();  // C3
   node_.close(here);
   keeper_.ended(*this, taken);
@@ -285,8 +236,10 @@ bool outcome_cell::tell_those_waiting() noexcept {
   bool taken = false;
   std::vector<std::function<void()>> calls;
   {
-    const std::lock_guard lock(mutex_);
-    calls.swap(done_calls_);
+    const std::lock_guard lock(mutex());
+    if (annex* const mine = extra()) {
+      calls.swap(mine->done_calls);
+    }
     while (end_waiter* const each = waiters_) {
       waiters_ = each->next;
       each->listed = false;
@@ -317,7 +270,7 @@ bool outcome_cell::ended_before_awaited() noexcept {
 }
 
 bool outcome_cell::add_waiter(end_waiter& waiter) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex());
   if (ended_before_awaited()) {
     return false;
   }
@@ -332,7 +285,7 @@ bool outcome_cell::add_waiter(end_waiter& waiter) noexcept {
 }
 
 void outcome_cell::remove_waiter(end_waiter& waiter) noexcept {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex());
   if (!waiter.listed) {
     return;
   }
@@ -385,9 +338,9 @@ void outcome_cell::on_done(std::function<void()> function) {
     throw usage_error("on_done of an empty function");
   }
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex());
     if (!ended_before_awaited()) {
-      done_calls_.push_back(std::move(function));
+      make_annex().done_calls.push_back(std::move(function));
       return;
     }
   }

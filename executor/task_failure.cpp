@@ -1,7 +1,7 @@
 // What is known of a task's failure besides the exception.
 #include <coppice/detail/outcome_cell.h>
 
-#include "executor/backtrace.h"
+#include "executor/task_annex.h"
 
 #include <mutex>
 #include <new>
@@ -21,12 +21,14 @@ error_entry outcome_cell::entry_for(std::exception_ptr error, cancel_node* where
   std::vector<error_entry> suppressed;
   std::vector<std::string> notes;
   try {
-    const std::lock_guard lock(mutex_);
-    for (const error_entry& each : remembered_) {
-      if (each.error() == error) {
-        suppressed.assign(each.suppressed().begin(), each.suppressed().end());
-        if (!context && each.context() != nullptr) {
-          context = *each.context();
+    if (const annex* const mine = extra()) {
+      const std::lock_guard lock(mutex());
+      for (const error_entry& each : mine->remembered) {
+        if (each.error() == error) {
+          suppressed.assign(each.suppressed().begin(), each.suppressed().end());
+          if (!context && each.context() != nullptr) {
+            context = *each.context();
+          }
         }
       }
     }
@@ -46,8 +48,9 @@ error_entry outcome_cell::entry_for(std::exception_ptr error, cancel_node* where
 std::vector<std::string> outcome_cell::backtraces(
     const std::optional<cancel_reason>& context) const {
   std::vector<std::string> texts;
-  if (spawned_by_) {
-    texts.push_back(spawned_by_->text("spawned by"));
+  const annex* const mine = extra();
+  if (mine != nullptr && mine->spawned_by) {
+    texts.push_back(mine->spawned_by->text("spawned by"));
   }
   const reason_block* const why = context ? reason_access::body(*context) : nullptr;
   if (why != nullptr && why->made_by() != nullptr) {
@@ -59,12 +62,15 @@ std::vector<std::string> outcome_cell::backtraces(
 // Of a failure that is caught nobody will ask; so the latest few must do.
 void outcome_cell::remember(error_entry about) noexcept {
   constexpr std::size_t most = 16;
-  const std::lock_guard lock(mutex_);
-  if (remembered_.size() == most) {
-    remembered_.erase(remembered_.begin());
-  }
+  error_entry oldest;  // Goes behind the lock: an exception's destructor is the user's code.
   try {
-    remembered_.push_back(std::move(about));
+    const std::lock_guard lock(mutex());
+    std::vector<error_entry>& remembered = make_annex().remembered;
+    if (remembered.size() == most) {
+      oldest = std::move(remembered.front());
+      remembered.erase(remembered.begin());
+    }
+    remembered.push_back(std::move(about));
   } catch (const std::bad_alloc&) {
     return;  // What it says has been reported besides.
   }

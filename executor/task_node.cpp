@@ -33,6 +33,10 @@ cancel_token task_node::token() {
   return tokens_.make(*this, task_.home());
 }
 
+bool task_node::ended() const noexcept {
+  return task_.done();
+}
+
 const reason_block* task_node::known_reason() const noexcept {
   return requested() ? reason_.get() : learned_.get();
 }

@@ -1,5 +1,7 @@
 #include <coppice/detail/token_place.h>
 
+#include <coppice/detail/cancel_node.h>
+
 #include <new>
 
 namespace coppice::inline v0::detail {
@@ -15,7 +17,7 @@ cancel_token token_place::make(cancel_node& of, const executor_ref& home) {
     if (block_.compare_exchange_strong(block, fresh, std::memory_order_seq_cst,  // N2
                                        std::memory_order_acquire)) {             // N2
       block = fresh;
-      if (closed_.load(std::memory_order_seq_cst)) {  // N2
+      if (of.ended()) {  // N2
         block->detach(false);
       }
     } else {

@@ -31,6 +31,7 @@ TEST_F(TokenPlace, GivesTokensOfOneBlockThatSeeTheNode) {
 
 TEST_F(TokenPlace, OnceClosedShowsForEverWhatItShowedThen) {
   const cancel_token token = place_.make(node_, on_.ref());
+  node_.end();
   place_.close();
   node_.cancel();
   EXPECT_FALSE(token.stop_requested());
@@ -38,6 +39,7 @@ TEST_F(TokenPlace, OnceClosedShowsForEverWhatItShowedThen) {
 
 TEST_F(TokenPlace, ATokenMadeAfterTheCloseKnowsTheNodesOwnRequest) {
   node_.cancel();
+  node_.end();
   place_.close();
   EXPECT_TRUE(place_.make(node_, on_.ref()).stop_requested());
 }
@@ -51,7 +53,10 @@ TEST(TokenPlaceRaces, ATokenMadeDuringTheCloseLetsGoOfTheNode) {
     {
       stub_node node(on);
       {
-        const std::jthread closing([&] { place.close(); });
+        const std::jthread closing([&] {
+          node.end();
+          place.close();
+        });
         token = place.make(node, on.ref());
       }
     }

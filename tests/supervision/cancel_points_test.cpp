@@ -339,12 +339,8 @@ TEST_P(CancelPoints, A3AValueThatHasComeIsDeliveredAllTheSame) {
   rt.block_on([&]() -> task<> {
     const auto body = [&](cancel_scope& scope) -> task<> {
       const scope_handle mine = scope.handle();
-      const auto last_act = [mine]() -> task<int> {
-        co_await sleep_for(1s);
-        mine.cancel();
-        co_return 7;
-      };
-      const task_handle<int> child = spawn(last_act);
+      const task_handle<int> child = spawn(testing_support::number_after, 1s, 7);
+      child.on_done([mine] { mine.cancel(); });  // Behind the outcome, and before the awaiter runs.
       got = co_await child;
     };
     const auto result = co_await with_scope(body);

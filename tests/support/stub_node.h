@@ -41,6 +41,12 @@ class stub_node final : public detail::branch_node, detail::job {
     home_.bump_epoch();
   }
 
+  // It says that it has ended; closing is its destructor's.
+  void end() noexcept { ended_.store(true, std::memory_order_seq_cst); }  // N2
+  bool ended() const noexcept override {
+    return ended_.load(std::memory_order_seq_cst);  // N2
+  }
+
   // How often it was asked to look again, how many waits it has seen begin, and how many it has now.
   int polls() const noexcept { return polls_.load(); }
   int enrolled() const noexcept { return read(enrolled_); }
@@ -93,6 +99,7 @@ class stub_node final : public detail::branch_node, detail::job {
 
   detail::executor_core& home_;
   detail::atomic<int> polls_{0};
+  detail::atomic<bool> ended_{false};
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   int waiting_ = 0;  // Under the lock, and all below.

@@ -113,7 +113,8 @@ class COPPICE_EXPORT cancel_node {
 
   // What else a node may be, of those above one that lives. Each is null, or never, where it is not.
   virtual scope_core* scope() noexcept { return nullptr; }    // A scope that users know.
-  virtual token_place* tokens() noexcept { return nullptr; }  // Where tokens of it are made.
+  virtual token_place* tokens() noexcept { return nullptr; }  // Where tokens of it are made ...
+  virtual bool ended() const noexcept { return false; }  // ... and whether those still look at it.
   virtual const binding_ref* bindings() const noexcept {
     return nullptr;
   }  // Where task_locals are bound.
@@ -223,8 +224,7 @@ class COPPICE_EXPORT branch_node : public cancel_node {
   void unlink(worker_core& here) noexcept;
 
   slot_set slots_;
-  slot* link_;          // Whoever links it; until then unwritten.
-  bool apart_ = false;  // stand_apart().
+  slot* link_;  // Whoever links it; until then unwritten.
 };
 
 class COPPICE_EXPORT strand_node : public cancel_node {
@@ -288,8 +288,7 @@ class COPPICE_EXPORT strand_node : public cancel_node {
   atomic<slot*> place_{nullptr};            // The outermost's: whoever registers first.
   atomic<const char*> waits_for_{nullptr};  // told_'s: what waits below. Dumps read it.
   atomic<time_point> since_{
-      time_point()};               // told_'s: whoever waits there, or links the first branch.
-  atomic<bool> has_apart_{false};  // The outermost's: branches below it that stand apart.
+      time_point()};  // told_'s: whoever waits there, or links the first branch.
 };
 
 }  // namespace coppice::inline v0::detail

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 
 namespace coppice::inline v0::detail {
 
@@ -41,14 +42,26 @@ class COPPICE_EXPORT executor_link {
   // How many executors of this process live.
   static std::size_t open_links() noexcept;
 
+  // Guards what one of its tasks has that is rarely touched. Held for a moment, and no second one within. Tasks outlive
+  // their executor, and are too many for a mutex each.
+  std::mutex& lock_of(const void* task) noexcept {
+    return locks_[reinterpret_cast<std::uintptr_t>(task) / 64 % lock_count].mutex;
+  }
+
   atomic<epoch> cancels{epoch_step};  // Whoever cancels: see cancel_node.h.
 
  private:
   friend class executor_pin;
 
+  static constexpr std::size_t lock_count = 32;
+  struct alignas(64) own_line {
+    std::mutex mutex;
+  };
+
   alignas(64) atomic<std::uint32_t> pins_{0};
   atomic<executor_core*> core_{nullptr};  // open(), close().
   atomic<std::uint64_t> id_{0};           // open().
+  own_line locks_[lock_count];
 };
 
 // The one that opens a link, and closes it.

@@ -5,6 +5,7 @@
 //   C2  The task stores its outcome, then its status; who reads the status sees the outcome.
 //   C3  The task stores its status, then looks whether anybody waits for it; who waits says so, then reads the status:
 //       one of the two sees the other.
+//   C4  The annex is published once made.
 #pragma once
 
 #include <coppice/cancel.h>
@@ -125,7 +126,7 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   void rename(std::string_view name);
 
   task_status status() const noexcept;
-  bool done() const noexcept { return is_end(status_.load(std::memory_order_acquire)); }  // C2
+  bool done() const noexcept { return is_end(status_.load(std::memory_order_seq_cst)); }  // C2 N2
   bool was_cancelled() const noexcept {
     return status_.load(std::memory_order_acquire) == task_status::cancelled;  // C2
   }
@@ -174,9 +175,10 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* cell, std::size_t bytes) noexcept;
 
-  // The keeper's: its place in the list of live tasks, and whether it has left it.
-  ticket listed;
-  atomic<bool> left{false};
+  // The keeper's: its place in the list of live tasks, and whether it has left it for good.
+  slot* listed = nullptr;
+  void leave_list() noexcept { left_.store(true, std::memory_order_relaxed); }
+  bool has_left_list() const noexcept { return left_.load(std::memory_order_relaxed); }
 
  protected:
   virtual ~outcome_cell();
@@ -201,14 +203,9 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
            status == task_status::cancelled;
   }
 
-  // A name and those before it.
-  struct label {
-    std::string text;
-    std::unique_ptr<const label> earlier;
-  };
-
-  // A deadline of the task's own, from spawn_options.
+  // See task_annex.h.
   class time_limit;
+  struct annex;
   class late_call;
 
   static void start_job(job& self, worker_core& here) noexcept;
@@ -219,28 +216,29 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   bool ended_before_awaited() noexcept;
   void run_done_call(const std::function<void()>& call) noexcept;
 
+  std::mutex& mutex() const noexcept { return home_.link->lock_of(this); }
+  annex* extra() const noexcept { return annex_.load(std::memory_order_acquire); }  // C4
+  annex* first_annex(const spawn_options& options, bool debug);
+  annex& make_annex();
+  time_limit* limit() const noexcept;
+
+  task_node node_;
+  task_keeper& keeper_;
+  const executor_ref home_;        // For calls that come when it may be gone.
+  atomic<annex*> annex_{nullptr};  // Whoever needs it first, under the lock.
+  end_waiter* waiters_ = nullptr;  // Under the lock: none once the status is an end.
+  const binding_ref bindings_;
   const task_id id_;
   const task_id parent_;
-  const source_site site_;
   const time_point spawned_at_;
-  const executor_ref home_;  // For calls that come when it may be gone.
-  task_keeper& keeper_;
-  task_node node_;
-  const binding_ref bindings_;
-  const std::unique_ptr<time_limit> limit_;            // Null unless the task was given one.
-  const std::unique_ptr<const backtrace> spawned_by_;  // Null unless COPPICE_DEBUG is on.
-  std::unique_ptr<const label> label_;                 // Under the lock.
-  const bool guaranteed_;
-  const bool keeps_keeper_;
+  const source_site site_;
   atomic<std::uint32_t> references_{1};
   atomic<task_status> status_{task_status::pending};
-
-  mutable std::mutex mutex_;
+  const bool guaranteed_;
+  const bool keeps_keeper_;
   atomic<bool> awaited_{
-      false};  // Under the lock: somebody has asked to be told of the end. For ever.
-  end_waiter* waiters_ = nullptr;  // Under the lock: none once the status is an end.
-  std::vector<std::function<void()>> done_calls_;  // Under the lock: likewise.
-  std::vector<error_entry> remembered_;            // Under the lock: the latest few.
+      false};                 // Under the lock: somebody has asked to be told of the end. For ever.
+  atomic<bool> left_{false};  // Under a lock of the keeper's.
 };
 
 // A counted reference to a cell.
@@ -272,52 +270,79 @@ class cell_ref {
   outcome_cell* cell_ = nullptr;
 };
 
-// The cell of a task<T>.
+// The cell of a task<T>: the place of its result, and from its end on that of its outcome.
 template <class T>
 class typed_cell : public outcome_cell {
  public:
-  using outcome_cell::outcome_cell;
+  typed_cell(task_keeper& keeper, const spawn_options& options) : outcome_cell(keeper, options) {}
 
   // Only when done().
-  const coppice::outcome<T>& outcome() const noexcept { return *outcome_; }
+  const coppice::outcome<T>& outcome() const noexcept { return outcome_; }
 
   // Only when done(), by one caller: the value can be moved out once.
-  coppice::outcome<T>& outcome() noexcept { return *outcome_; }
+  coppice::outcome<T>& outcome() noexcept { return outcome_; }
 
   // True for the first who asks.
   bool take_value() noexcept { return !taken_.exchange(true, std::memory_order_relaxed); }
 
-  const error_entry& failure() const noexcept final { return outcome_->entry(); }
+  const error_entry& failure() const noexcept final { return outcome_.entry(); }
 
  protected:
-  failure_slot& result() noexcept final { return result_; }
+  // One that has not ended has not begun either, and holds nothing.
+  ~typed_cell() override {
+    if (done()) {
+      std::destroy_at(&outcome_);
+    }
+  }
 
+  failure_slot& result() noexcept final { return result_; }
+  result_slot<T>& place() noexcept { return result_; }
+
+  // If the value cannot be moved the result is left empty, for the failure that takes its place.
   void settle_value() final {
-    // Also if the value cannot be moved: the failure then takes its place.
-    const struct clearing {
-      result_slot<T>& result;
-      ~clearing() { result.clear(); }
-    } at_end{result_};
     if constexpr (std::is_void_v<T>) {
-      outcome_.emplace(nullptr);
+      drain();
+      end_with(nullptr);
     } else if constexpr (std::is_reference_v<T>) {
-      outcome_.emplace(result_.take_value());
+      end_with(drain());
     } else {
-      outcome_.emplace(std::in_place, result_.take_value());
+      T value = drain();
+      try {
+        end_with(std::in_place, std::move(value));
+      } catch (...) {
+        std::construct_at(&result_);
+        result_.reset();
+        throw;
+      }
     }
   }
   void settle_failure(error_entry entry) noexcept final {
     result_.clear();
-    outcome_.emplace(failed_tag(), std::move(entry));
+    end_with(failed_tag(), std::move(entry));
   }
   void settle_cancelled(cancel_reason reason) noexcept final {
-    outcome_.emplace(cancelled_tag(), std::move(reason));
+    end_with(cancelled_tag(), std::move(reason));
   }
 
-  result_slot<T> result_;
-
  private:
-  std::optional<coppice::outcome<T>> outcome_;  // The task, before its status.
+  // The result is empty behind it, also if the value cannot be moved.
+  T drain() {
+    const struct clearing {
+      result_slot<T>& result;
+      ~clearing() { result.clear(); }
+    } at_end{result_};
+    return result_.take_value();
+  }
+
+  template <class... From>
+  void end_with(From&&... from) {
+    std::construct_at(&outcome_, std::forward<From>(from)...);
+  }
+
+  union {
+    result_slot<T> result_{};      // Until the outcome is settled.
+    coppice::outcome<T> outcome_;  // The task, before its status.
+  };
   atomic<bool> taken_{false};
 };
 
@@ -327,15 +352,25 @@ class spawned_cell final : public typed_cell<T> {
  public:
   template <class... Args>
   spawned_cell(task_keeper& keeper, const spawn_options& options, Args&&... from)
-      : typed_cell<T>(keeper, options), start_(std::in_place, std::forward<Args>(from)...) {}
+      : typed_cell<T>(keeper, options), start_(std::forward<Args>(from)...) {}
+  spawned_cell(const spawned_cell&) = delete;
+  spawned_cell& operator=(const spawned_cell&) = delete;
 
-  Start& start_of() noexcept { return *start_; }
+  Start& start_of() noexcept { return start_; }
 
  private:
-  promise_base* begin() override { return start_->begin(*this, &this->node(), this->result_); }
-  void discard_start() noexcept override { start_.reset(); }
+  ~spawned_cell() override {
+    if (!this->done()) {
+      std::destroy_at(&start_);
+    }
+  }
 
-  std::optional<Start> start_;
+  promise_base* begin() override { return start_.begin(*this, &this->node(), this->place()); }
+  void discard_start() noexcept override { std::destroy_at(&start_); }
+
+  union {
+    Start start_;  // Until the end.
+  };
 };
 
 }  // namespace coppice::inline v0::detail

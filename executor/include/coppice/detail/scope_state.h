@@ -5,6 +5,7 @@
 //     linked      what registers below is found from above, or is about to be
 //     leavable    what is above may go before it
 //     left        it has been left to the root, or is about to be: nobody links it any more
+//     apart       a branch that is linked past the strand it stands under; and the outermost of those strands
 //
 // Orderings
 //   N1  request() sets the flag behind the reason, requested() acquires it: who sees it finds the reason.
@@ -72,12 +73,19 @@ class scope_state {
   // Behind a request. Who climbs later does not link it.
   void leave() noexcept { word_.fetch_or(left_bit, std::memory_order_seq_cst); }  // CB1
 
+  // Before anything waits below the branch.
+  void stand_apart() noexcept { word_.fetch_or(apart_bit, std::memory_order_seq_cst); }  // S3
+  bool apart() const noexcept {
+    return (word_.load(std::memory_order_seq_cst) & apart_bit) != 0;  // S3
+  }
+
  private:
   static constexpr std::uint32_t requested_bit = 1;
   static constexpr std::uint32_t shielded_bit = 2;
   static constexpr std::uint32_t linked_bit = 4;
   static constexpr std::uint32_t leavable_bit = 8;
   static constexpr std::uint32_t left_bit = 16;
+  static constexpr std::uint32_t apart_bit = 32;
 
   atomic<std::uint32_t> word_{0};  // Whoever cancels; the host; whoever links.
 };

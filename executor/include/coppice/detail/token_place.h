@@ -1,8 +1,8 @@
 // Where a node keeps the block that its tokens share, from the first token on.
 //
 // Orderings
-//   N2  make() publishes the block, then looks whether the node is closed; close() says so, then looks for a block: all
-//       four in one total order, so one of the two takes the node away from the block.
+//   N2  make() publishes the block, then looks whether the node has ended; who ends it says so, then looks for a block:
+//       all four in one total order, so one of the two takes the node away from the block.
 #pragma once
 
 #include <coppice/cancel.h>
@@ -28,9 +28,8 @@ class COPPICE_EXPORT token_place {
   // Any thread that keeps the place from going away. Throws std::bad_alloc.
   cancel_token make(cancel_node& of, const executor_ref& home);
 
-  // The node is about to close: its tokens show for ever what they would show now.
+  // The node says that it has ended, and is about to close: its tokens show for ever what they would show now.
   void close() noexcept {
-    closed_.store(true, std::memory_order_seq_cst);                           // N2
     if (token_block* const block = block_.load(std::memory_order_seq_cst)) {  // N2
       block->detach(true);
     }
@@ -38,7 +37,6 @@ class COPPICE_EXPORT token_place {
 
  private:
   atomic<token_block*> block_{nullptr};  // The first to ask for a token.
-  atomic<bool> closed_{false};           // close().
 };
 
 }  // namespace coppice::inline v0::detail

@@ -69,7 +69,7 @@ class COPPICE_EXPORT scope_core : job {
   // Any thread that holds a reference. Allocates nothing, runs no user code; of no effect once closed.
   virtual void cancel(const cancel_reason& reason) noexcept;
   virtual void request_shutdown() noexcept;
-  bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }  // SC3
+  bool closed() const noexcept { return closed_.load(std::memory_order_seq_cst); }  // SC3 N2
   cancel_token token() { return tokens_.make(node(), home_); }
 
   // Any thread while the scope is open.
@@ -201,6 +201,7 @@ class scope_node : public Node {
 
   scope_core* scope() noexcept override { return &of_; }
   token_place* tokens() noexcept override { return &of_.tokens(); }
+  bool ended() const noexcept override { return of_.closed(); }
   const binding_ref* bindings() const noexcept override { return of_.bindings(); }
   time_point deadline() const noexcept override {
     return of_.deadline().value_or(time_point::max());
