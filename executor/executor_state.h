@@ -114,7 +114,8 @@ class executor_state {
   void for_each_live(const Visit& visit) const;
 
   const std::uint64_t process_;  // Changes in the child of a fork().
-  slot_set tasks_;  // A slot for each live task, published for as long as it is listed.
+  // A slot for each live task, published for as long as it is listed.
+  slot_set tasks_{slot_set::purpose::list};
   atomic<std::uint64_t> live_{0};   // Live tasks, and whether no more are taken in. Anybody.
   atomic<bool> cancelling_{false};  // Tasks yet to come are cancelled at once. Who shuts down.
   mutable std::mutex mutex_;

@@ -11,18 +11,6 @@ namespace coppice::inline v0::detail {
 
 namespace {
 
-slot_chunk& take_chunk(worker_core* here, slot_chunk::kind size) {
-  return here != nullptr ? here->take_chunk(size) : chunk_reserve::take(size);
-}
-
-void give_chunk(worker_core* here, slot_chunk& empty) noexcept {
-  if (here != nullptr) {
-    here->give_chunk(empty);
-  } else {
-    chunk_reserve::give_back(empty);
-  }
-}
-
 // Of sets; 0 is none. Handed out in blocks, so that opening one shares no counter.
 std::uint64_t next_set_id() noexcept {
   constexpr std::uint64_t block = 4096;
@@ -40,6 +28,12 @@ slot_chunk::slot_chunk(kind of) noexcept : kind_(of) {
   for (slot& each : *this) {
     ::new (static_cast<void*>(&each)) slot;
   }
+}
+
+// Workers keep those of waits.
+slot_chunk& slot_set::take_chunk(worker_core* here, slot_chunk::kind size) const {
+  return here != nullptr && purpose_ == purpose::waits ? here->take_chunk(size)
+                                                       : chunk_reserve::take(size, purpose_);
 }
 
 // Empty slots are found by going on from the last; when a fresh chunk is used up, a sweep through all of them is
@@ -108,7 +102,7 @@ slot_chunk& slot_set::open_shard(worker_core* here) {
   return fresh;
 }
 
-void slot_set::grow(slot_chunk& shard, worker_core* here) {
+void slot_set::grow(slot_chunk& shard, worker_core* here) const {
   constexpr std::uint32_t many = 60;
   slot_chunk& fresh =
       take_chunk(here, shard.total_ < many ? slot_chunk::kind::middle : slot_chunk::kind::large);
@@ -131,7 +125,11 @@ void slot_set::close(worker_core* here) noexcept {
       slot_chunk& done = *chunk;
       chunk = chunk->next_.load(std::memory_order_relaxed);
       done.set_.store(0, std::memory_order_relaxed);
-      give_chunk(here, done);
+      if (here != nullptr && purpose_ == purpose::waits) {
+        here->give_chunk(done);
+      } else {
+        chunk_reserve::give_back(done, purpose_);
+      }
     }
   }
 }

@@ -28,7 +28,7 @@ struct reserve {
   slot* empty = nullptr;  // Under the lock, as all here.
   // Keeps what was made reachable, for leak checkers.
   std::vector<std::unique_ptr<std::array<slot, slots_at_a_time>>> made;
-  std::array<slot_chunk*, slot_chunk::kinds> chunks{};
+  std::array<std::array<slot_chunk*, slot_chunk::kinds>, 2> chunks{};  // Of each purpose.
   std::vector<std::unique_ptr<chunk_memory>> made_chunks;
 
   static reserve& instance() {
@@ -69,10 +69,11 @@ void slot_reserve::give_back(slot* first) noexcept {
   all.empty = first;
 }
 
-slot_chunk& chunk_reserve::take(slot_chunk::kind size) {
+slot_chunk& chunk_reserve::take(slot_chunk::kind size, slot_set::purpose what_for) {
   reserve& all = reserve::instance();
   const std::lock_guard lock(all.mutex);
-  slot_chunk*& empty = all.chunks[static_cast<std::size_t>(size)];
+  slot_chunk*& empty =
+      all.chunks[static_cast<std::size_t>(what_for)][static_cast<std::size_t>(size)];
   if (empty == nullptr) {
     all.made_chunks.push_back(std::make_unique<chunk_memory>());
     chunk_memory& fresh = *all.made_chunks.back();
@@ -88,10 +89,11 @@ slot_chunk& chunk_reserve::take(slot_chunk::kind size) {
   return taken;
 }
 
-void chunk_reserve::give_back(slot_chunk& given) noexcept {
+void chunk_reserve::give_back(slot_chunk& given, slot_set::purpose what_for) noexcept {
   reserve& all = reserve::instance();
   const std::lock_guard lock(all.mutex);
-  slot_chunk*& empty = all.chunks[static_cast<std::size_t>(given.size())];
+  slot_chunk*& empty =
+      all.chunks[static_cast<std::size_t>(what_for)][static_cast<std::size_t>(given.size())];
   given.next_free(empty);
   empty = &given;
 }

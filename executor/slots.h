@@ -17,12 +17,14 @@ class slot_reserve {
   static void give_back(slot* first) noexcept;
 };
 
-// The same for the chunks of slot_set.
+// The same for the chunks of slot_set, those of each purpose apart.
 class chunk_reserve {
  public:
   // Throws std::bad_alloc.
-  static slot_chunk& take(slot_chunk::kind size);
-  static void give_back(slot_chunk& empty) noexcept;
+  static slot_chunk& take(slot_chunk::kind size,
+                          slot_set::purpose what_for = slot_set::purpose::waits);
+  static void give_back(slot_chunk& empty,
+                        slot_set::purpose what_for = slot_set::purpose::waits) noexcept;
 };
 
 }  // namespace coppice::inline v0::detail

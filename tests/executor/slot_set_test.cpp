@@ -140,6 +140,22 @@ TEST_F(SlotSet, HasAShardForEveryWorkerAndForOthers) {
   set_.close(nullptr);
 }
 
+// A walk may come to a chunk at any time, and takes what it finds there for waits.
+TEST_F(SlotSet, TheChunksOfAListAreNeverThoseOfWaits) {
+  slot_set list(slot_set::purpose::list);
+  list.take(nullptr).release();
+  const slot_chunk* const chunk = list.first();
+  list.close(nullptr);
+  slot_set waits;
+  waits.take(nullptr).release();
+  EXPECT_NE(waits.first(), chunk);
+  waits.close(nullptr);
+  slot_set another(slot_set::purpose::list);
+  another.take(nullptr).release();
+  EXPECT_EQ(another.first(), chunk);
+  another.close(nullptr);
+}
+
 TEST_F(SlotSet, WithoutMemoryTakesNothing) {
   if (!testing_support::can_fail_allocations()) {
     GTEST_SKIP();

@@ -101,7 +101,12 @@ static_assert(sizeof(slot_chunk) == 64);
 
 class COPPICE_EXPORT slot_set {
  public:
+  // What its slots lead to. A walk may come to a slot long after its wait, or its task, has ended; whoever uses it then,
+  // it must be a wait again. So the chunks of lists are never those of waits.
+  enum class purpose : std::uint8_t { waits, list };
+
   slot_set() noexcept = default;
+  explicit slot_set(purpose what_for) noexcept : purpose_(what_for) {}
   slot_set(const slot_set&) = delete;
   slot_set& operator=(const slot_set&) = delete;
 
@@ -118,9 +123,11 @@ class COPPICE_EXPORT slot_set {
  private:
   slot_chunk& shard_of(worker_core* here);
   slot_chunk& open_shard(worker_core* here);
-  static void grow(slot_chunk& shard, worker_core* here);
+  void grow(slot_chunk& shard, worker_core* here) const;
+  slot_chunk& take_chunk(worker_core* here, slot_chunk::kind size) const;
 
   atomic<slot_chunk*> first_{nullptr};  // Whoever takes the first slot.
+  const purpose purpose_ = purpose::waits;
 };
 
 // Goes through the slots of a set, and those of the sets below it.
