@@ -47,9 +47,26 @@ void executor_core::post(job& ready) noexcept {
       return;
     }
   }
+  push_wakes(ready, ready);
+}
+
+// Whoever takes wakes finds the newest first.
+void executor_core::post_all(job& first) noexcept {
+  job* newest = nullptr;
+  for (job* each = &first; each != nullptr;) {
+    job* const later = each->next;
+    each->next = newest;
+    newest = each;
+    each = later;
+  }
+  push_wakes(*newest, first);
+}
+
+// Each is the `next` of the one that came after it.
+void executor_core::push_wakes(job& newest, job& oldest) noexcept {
   posters_.fetch_add(1, std::memory_order_relaxed);
-  ready.next = wakes_.load(std::memory_order_relaxed);
-  while (!wakes_.compare_exchange_weak(ready.next, &ready, std::memory_order_seq_cst,  // X1 P1
+  oldest.next = wakes_.load(std::memory_order_relaxed);
+  while (!wakes_.compare_exchange_weak(oldest.next, &newest, std::memory_order_seq_cst,  // X1 P1
                                        std::memory_order_relaxed)) {
   }
   wake_if_wanted();

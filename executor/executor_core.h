@@ -62,6 +62,9 @@ class executor_core {
   // with it the executor's life, before the call has returned: see wait_for_posters().
   void post(job& ready) noexcept;
 
+  // The same of a list of jobs, each the `next` of the one before it. Not from a worker of its own.
+  void post_all(job& first) noexcept;
+
   // Before the core is destroyed, behind the end of every task: until no post() is under way.
   void wait_for_posters() const noexcept;
 
@@ -143,6 +146,8 @@ class executor_core {
 
  private:
   friend class worker;
+
+  void push_wakes(job& newest, job& oldest) noexcept;
 
   alignas(64) atomic<job*> wakes_{nullptr};  // Anybody pushes, a worker takes all.
   atomic<std::uint32_t> shared_walks_{0};    // Each worker that shares one.

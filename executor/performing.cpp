@@ -156,6 +156,30 @@ void operation_wait::end() noexcept {
   }
 }
 
+// Nobody stops it but through the wait that it is a part of.
+void performed_part::begin(completion_state& made, cancel_node* scope, worker_core& here) noexcept {
+  state_ = &made;
+  scope_ = scope;
+  suspension::begin(*this, nullptr, here.home, nullptr);
+  here.home.begin_outside();
+}
+
+bool performed_part::withdraw(worker_core& here) noexcept {
+  if (cancel_ != nullptr && state_->ask()) {
+    cancel_node* const scope = std::exchange(here.scope, scope_);
+    cancel_(*this);
+    here.scope = scope;
+  }
+  return state_->leave();
+}
+
+void performed_part::end() noexcept {
+  if (state_ != nullptr) {
+    std::exchange(state_, nullptr)->drop_ended();
+    this_worker()->home.end_outside();
+  }
+}
+
 }  // namespace coppice::inline v0::detail
 
 namespace coppice::inline v0 {

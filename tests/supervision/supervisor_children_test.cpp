@@ -6,11 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <malloc.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
-#include <fstream>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -20,6 +18,7 @@
 
 #include "tests/support/load.h"
 #include "tests/support/report_log.h"
+#include "tests/support/resident_memory.h"
 #include "tests/support/sanitizers.h"
 #include "tests/support/small_tasks.h"
 
@@ -29,6 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 using testing_support::report_log;
+using testing_support::resident_bytes;
 using testing_support::rounds;
 using testing_support::sleeper;
 using testing_support::under_address_sanitizer;
@@ -179,14 +179,6 @@ TEST(SupervisorForeign, TakesChildrenFromPlainThreads) {
 std::size_t bytes_in_use() {
   const struct mallinfo2 info = ::mallinfo2();
   return info.uordblks + info.hblkhd;
-}
-
-std::size_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::size_t size = 0;
-  std::size_t resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 // A value, a failure, or one who sleeps until he is cancelled.

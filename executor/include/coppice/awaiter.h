@@ -202,6 +202,10 @@ class [[nodiscard]] perform_operation : public own_awaitable, operation_wait {
     return static_cast<typed_completion_state<value_type>&>(state()).take();
   }
 
+  // What is performed, for operations that are made of this one.
+  Op&& operation() noexcept { return static_cast<Op&&>(op_); }
+  const source_site& site() const noexcept { return site_; }
+
  private:
   static constexpr canceller* how_to_cancel() noexcept {
     if constexpr (requires(std::remove_reference_t<Op>& op) { op.cancel(); }) {

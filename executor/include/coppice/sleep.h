@@ -60,6 +60,8 @@ class [[nodiscard]] sleep_operation : public own_awaitable {
 
   void await_resume() { wait_.await_resume(); }
 
+  time_point due() const noexcept { return due_; }
+
  private:
   wait_operation<sleep_source> wait_;
   time_point due_;

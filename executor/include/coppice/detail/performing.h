@@ -83,6 +83,11 @@ class COPPICE_EXPORT completion_state {
     return (phase_.fetch_or(left, std::memory_order_acq_rel) & ended) != 0;  // O1 O2
   }
 
+  // Whoever waits, when its wait is over or it has asked: is the result there?
+  bool has_ended() const noexcept {
+    return (phase_.load(std::memory_order_acquire) & ended) != 0;  // O1
+  }
+
   // The task, when it goes on: was it withdrawn, as asked?
   bool stopped() const noexcept {
     return (phase_.load(std::memory_order_relaxed) & withdrawn) != 0;
@@ -197,6 +202,46 @@ class COPPICE_EXPORT operation_wait : public suspension, public job {
   promise_base* task_ = nullptr;       // begin().
   completion_state* state_ = nullptr;  // keep(); one reference is ours.
   std::uint64_t generation_ = 0;       // begin().
+};
+
+// An operation that is performed as one of several waits, of which one suspension and its slot are another's. It has a
+// job of its own, by which its completing call makes that other one go on: when the call has won the ticket, or was
+// the last that was waited for.
+class COPPICE_EXPORT performed_part : public job, public suspension {
+ public:
+  // What its job does; on a worker.
+  using went_on = void(performed_part&, worker_core&) noexcept;
+  using canceller = void(performed_part&) noexcept;
+
+  // `cancel` is null if it cannot be interrupted.
+  performed_part(went_on* then, canceller* cancel) noexcept : then_(then), cancel_(cancel) {
+    run = &performed_part::go_on;
+  }
+  performed_part(performed_part&& other) noexcept : performed_part(other.then_, other.cancel_) {}
+  ~performed_part() { end(); }
+
+  // The task's worker: it is about to be started.
+  void begin(completion_state& made, cancel_node* scope, worker_core& here) noexcept;
+
+  bool begun() const noexcept { return state_ != nullptr; }
+  completion_state& state() const noexcept { return *state_; }
+
+  // The worker that has the slot of the wait: asks it to end. False: it has not ended yet, and its job will run.
+  [[nodiscard]] bool withdraw(worker_core& here) noexcept;
+
+  // The task: it has ended, and nothing is wanted of it any more.
+  void end() noexcept;
+
+ private:
+  static void go_on(job& self, worker_core& here) noexcept {
+    auto& part = static_cast<performed_part&>(self);
+    part.then_(part, here);
+  }
+
+  went_on* const then_;
+  canceller* const cancel_;
+  cancel_node* scope_ = nullptr;
+  completion_state* state_ = nullptr;  // Ours to drop.
 };
 
 }  // namespace coppice::inline v0::detail

@@ -80,6 +80,9 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     return source_.result();
   }
 
+  // What is waited for, for operations that are made of this one.
+  Source& waited_for() noexcept { return source_; }
+
  private:
   static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
     return promise_base::unwind(*static_cast<wait_operation&>(self).task_, here);
