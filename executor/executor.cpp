@@ -57,7 +57,7 @@ bool executor::forked() const noexcept {
   return state_->forked();
 }
 void executor::post(detail::job& ready) noexcept {
-  state_->core->post(ready);
+  state_->core->post_from_outside(ready);
 }
 
 detail::cancel_node& executor::root() const noexcept {

@@ -16,7 +16,8 @@ executor_core::executor_core(const core_settings& from, time_source& clock_of_ti
       time(clock_of_timers),
       settings(from),
       owner(owned_by),
-      root(root_of_tasks) {
+      root(root_of_tasks),
+      blocking(from.blocking_threads, from.idle_blocking_threads) {
   for (std::size_t i = 0; i != from.workers; ++i) {
     workers.push_back(std::make_unique<worker>(*this, i));
   }
@@ -47,6 +48,10 @@ void executor_core::post(job& ready) noexcept {
       return;
     }
   }
+  push_wakes(ready, ready);
+}
+
+void executor_core::post_from_outside(job& ready) noexcept {
   push_wakes(ready, ready);
 }
 

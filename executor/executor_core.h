@@ -11,6 +11,7 @@
 //   X5  Who wants to be told of cancels is there before anybody finds it.
 #pragma once
 
+#include "executor/blocking_pool.h"
 #include "executor/inbox.h"
 #include "executor/parking.h"
 #include "executor/time_source.h"
@@ -38,6 +39,8 @@ struct core_settings {
   duration spin{};                         // Busy search before sleeping.
   std::uint32_t ready_await_budget = 128;  // Awaits that need not wait, before a forced yield.
   std::size_t frame_cache_bytes = 0;       // Kept per worker when idle.
+  std::size_t blocking_threads = 1;        // At most; and how long one stays that is idle.
+  duration idle_blocking_threads = blocking_pool::usual_patience;
   std::optional<std::uint64_t> seed = {};  // One worker: the order of jobs is drawn from it.
   bool shuffle = true;                     // With a seed: false takes them in order of arrival.
   bool autojump = true;                    // Virtual time moves by itself when all workers sleep.
@@ -64,6 +67,9 @@ class executor_core {
 
   // The same of a list of jobs, each the `next` of the one before it. Not from a worker of its own.
   void post_all(job& first) noexcept;
+
+  // The same also in the handler of a signal, which may have interrupted a worker.
+  void post_from_outside(job& ready) noexcept;
 
   // Before the core is destroyed, behind the end of every task: until no post() is under way.
   void wait_for_posters() const noexcept;
@@ -121,6 +127,18 @@ class executor_core {
     }
   }
 
+  // The same of a call of spawn_blocking, for which virtual time stands still.
+  void begin_call() noexcept {
+    if (still != nullptr) {
+      still->call_began();
+    }
+  }
+  void end_call() noexcept {
+    if (still != nullptr) {
+      still->call_ended();
+    }
+  }
+
   // Behind a walk for a cancel. On a worker.
   void mark_tokens() noexcept { tokens.mark(); }
 
@@ -143,6 +161,7 @@ class executor_core {
   atomic<cancel_observer*> observer{nullptr};  // executor::observe_cancels().
   atomic<bool> watched{false};        // A sleeper wakes now and then to look after busy workers.
   std::unique_ptr<standstill> still;  // Null unless time is virtual. Constant.
+  blocking_pool blocking;             // Its calls use all the others.
 
  private:
   friend class worker;

@@ -51,6 +51,7 @@ class executor_state {
   void cancel_no_more() noexcept;
   task_counts counts() const noexcept;
   bool wait_until_idle(duration limit) const;
+  bool wait_for_blocking_calls(duration limit) const;
   // On virtual time: usage_error for a task that can never end, which is then cancelled.
   void wait_for_end(const task_ref& main) const;
 

@@ -84,11 +84,11 @@ void completion_state::drop() noexcept {
   }
 }
 
-void operation_wait::begin(promise_base& task, worker_core& here) {
+void operation_wait::begin(promise_base& task, worker_core& here, const char* what) {
   run = &operation_wait::go_on;
   task_ = &task;
   suspension::begin(*this, task.scope(), here.home, &operation_wait::stop);
-  at = &task.scope()->enroll(here, here.label_of_wait("operation"));
+  at = &task.scope()->enroll(here, here.label_of_wait(what));
   generation_ = at->arm(*this);
   here.home.begin_outside();
 }

@@ -10,7 +10,14 @@
 namespace coppice::inline v0::detail {
 
 // In the order in which fork() takes them; nobody else takes two at once.
-enum class process_lock : std::uint8_t { executors, slots, frames, foreign_frames, complaints };
+enum class process_lock : std::uint8_t {
+  signals,
+  executors,
+  slots,
+  frames,
+  foreign_frames,
+  complaints
+};
 
 // Never destroyed: handles and frames may outlive every static object.
 std::mutex& mutex_of(process_lock which) noexcept;

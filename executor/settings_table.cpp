@@ -169,7 +169,6 @@ constexpr std::array<setting, setting_count> table = {{
         .highest = integer(4096),
         .standard = "64",
         .meaning = "most threads of spawn_blocking",
-        .in_effect = false,
         .get = get<&setting_values::blocking_threads>,
         .set = set<&setting_values::blocking_threads>,
     },

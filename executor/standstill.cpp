@@ -62,7 +62,9 @@ bool standstill::look(worker& here, time_point& sleep_until) noexcept {
     deadlock_at_.reset();
     return true;
   }
-  if (queued || (autojump_ && next_timer())) {
+  if (!queued && held_by_calls()) {
+    sleep_until = calls_hold_until_;
+  } else if (queued || (autojump_ && next_timer())) {
     sleep_until = hold();
   } else {
     held_until_.reset();
@@ -77,6 +79,11 @@ bool standstill::move_on(worker& here) noexcept {
     tell_if_met(true);
     const std::optional<time_point> due = next_timer();
     const waiter* const first = first_waiter();
+    const time_point next = std::min(due.value_or(time_point::max()),
+                                     first != nullptr ? first->until : time_point::max());
+    if (next > core_.time.now() && held_by_calls()) {
+      return false;
+    }
     if (first != nullptr && (!due || first->until < *due)) {
       const time_point until = first->until;
       move_time_to(until);
@@ -173,6 +180,10 @@ bool standstill::released() const noexcept {
   return threads_ != 0 || (held_until_ && clock::now() >= *held_until_);
 }
 
+bool standstill::held_by_calls() const noexcept {
+  return calls_ != 0 && clock::now() < calls_hold_until_;
+}
+
 time_point standstill::hold() noexcept {
   if (!held_until_) {
     held_until_ = clock::now() + patience_;
@@ -203,7 +214,7 @@ time_point standstill::watch_for_deadlock() noexcept {
 // The queues are looked at behind the count, however empty they were before.
 bool standstill::nothing_to_come() const noexcept {
   const std::int64_t expected = outside_.load(std::memory_order_acquire);  // ST1
-  return expected == 0 && !core_.workers[0]->work_in_sight() && !next_timer();
+  return expected == 0 && calls_ == 0 && !core_.workers[0]->work_in_sight() && !next_timer();
 }
 
 void standstill::link(waiter& waiting) noexcept {
@@ -264,6 +275,22 @@ void standstill::advance(duration d) {
 void standstill::look_at_conditions() noexcept {
   const std::lock_guard lock(mutex_);
   tell_if_met(false);
+}
+
+void standstill::call_began() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++calls_;
+  calls_hold_until_ = clock::now() + patience_;
+}
+
+void standstill::call_ended() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (--calls_ != 0) {
+      return;
+    }
+  }
+  core_.idle.wake_one();  // If all sleep: this one looks again.
 }
 
 time_point standstill::now() const noexcept {

@@ -140,7 +140,7 @@ job* worker::find_job() noexcept {
   return found;
 }
 
-// What there was no memory to bag is run in plain order.
+// What there was no memory to bag is run in plain order. A wake that comes only now is bagged by take_foreign().
 job* worker::draw_job() noexcept {
   if (++tick_ % ticks_between_clock_reads == 0) {
     read_clock();
@@ -149,7 +149,7 @@ job* worker::draw_job() noexcept {
     fill_bag();
     job* found = bag_->draw();
     if (found == nullptr && (found = take_local()) == nullptr &&
-        (found = take_foreign()) == nullptr) {
+        (found = take_foreign()) == nullptr && (found = bag_->draw()) == nullptr) {
       if (over) {
         return nullptr;
       }

@@ -133,6 +133,7 @@ void cancel_watch::look(time_point seen, time_point now) noexcept try {
   marked_.exchange(false, std::memory_order_acq_rel);  // CW1
   std::map<task_id, late_task> late;
   std::vector<task_info> to_tell;
+  std::optional<calls_in_flight> calls;
   for (const task_ref& each : tasks_->live_tasks()) {
     if (!asked_to_stop(each)) {
       continue;
@@ -142,7 +143,10 @@ void cancel_watch::look(time_point seen, time_point now) noexcept try {
     known = before != late_.end() ? before->second : late_task{seen};
     if (!known.told && now - known.since > limit_) {
       known.told = true;
-      to_tell.push_back(info_of(each, now));
+      if (!calls) {
+        calls.emplace(*tasks_);
+      }
+      to_tell.push_back(info_of(each, now, *calls));
     }
   }
   late_ = std::move(late);

@@ -48,7 +48,37 @@ bool asked_to_stop(const task_ref& task) noexcept {
   return cell.cancel_requested() || cancelled_from_above(cell);
 }
 
-task_info info_of(const task_ref& task, time_point now) {
+calls_in_flight::calls_in_flight(const executor& of) {
+  if (of.forked()) {
+    return;  // Their threads stayed in the parent.
+  }
+  for (blocking_call_info& each : blocking_calls(of)) {
+    (each.left ? left_ : awaited_).push_back(std::move(each));
+  }
+  std::ranges::stable_sort(awaited_, {}, &blocking_call_info::task);
+}
+
+std::string calls_in_flight::waiting_for(task_id task, const char* label) const {
+  std::string text = label != nullptr ? label : "";
+  const auto calls = std::ranges::equal_range(awaited_, task, {}, &blocking_call_info::task);
+  if (text.empty() || calls.empty()) {
+    return text;
+  }
+  // Of several, or of a wait that its task has described, its own words come first.
+  const char* separator = ": ";
+  if (text == "spawn_blocking") {
+    text.clear();
+    separator = "";
+  }
+  for (const blocking_call_info& each : calls) {
+    absl::StrAppend(&text, separator, "spawn_blocking", each.name.empty() ? "" : " ", each.name,
+                    each.begun ? "" : " (not begun)");
+    separator = ", ";
+  }
+  return text;
+}
+
+task_info info_of(const task_ref& task, time_point now, const calls_in_flight& calls) {
   outcome_cell& cell = handle_access::cell(task, "dump");
   task_info info;
   info.task = task;
@@ -59,7 +89,7 @@ task_info info_of(const task_ref& task, time_point now) {
   info.status = cell.status();
   info.age = now - cell.spawned_at();
   if (const char* const what = cell.waiting_for()) {
-    info.waiting_for = what;
+    info.waiting_for = calls.waiting_for(cell.id(), what);
     info.waiting = std::max(now - cell.waiting_since(), duration::zero());
   }
   info.scope = cell.keeper().name();
@@ -115,6 +145,25 @@ std::string json_text(std::string_view text) {
   return quoted + '"';
 }
 
+void append_site(std::string& line, const char* what, const source_site& site) {
+  if (*site.file != '\0') {
+    absl::StrAppend(&line, ", ", what, " at ", site.file, ":", site.line);
+  }
+}
+
+std::string line_of(const blocking_call_info& call, time_point now) {
+  std::string line = "blocking call";
+  if (!call.name.empty()) {
+    absl::StrAppend(&line, " \"", call.name, "\"");
+  }
+  absl::StrAppend(
+      &line, " running for ",
+      absl::FormatDuration(absl::FromChrono(std::max(now - call.since, duration::zero()))),
+      ", left by task ", number(call.task));
+  append_site(line, "called", call.site);
+  return line;
+}
+
 std::string line_of(const task_info& task) {
   std::string line = absl::StrCat("task ", number(task.id));
   if (!task.name.empty()) {
@@ -136,13 +185,12 @@ std::string line_of(const task_info& task) {
   if (!task.scope.empty()) {
     absl::StrAppend(&line, ", in \"", task.scope, "\"");
   }
-  if (*task.site.file != '\0') {
-    absl::StrAppend(&line, ", spawned at ", task.site.file, ":", task.site.line);
-  }
+  append_site(line, "spawned", task.site);
   return line;
 }
 
-void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
+void print_json(std::ostream& out, const std::vector<task_info>& tasks,
+                const std::vector<blocking_call_info>& left, time_point now) {
   out << "{\"tasks\":[";
   const char* separator = "";
   for (const task_info& task : tasks) {
@@ -157,6 +205,15 @@ void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
         << ",\"function\":" << json_text(task.site.function) << "}";
     separator = ",";
   }
+  out << "\n],\"blocking_calls\":[";
+  separator = "";
+  for (const blocking_call_info& call : left) {
+    out << separator << "\n{\"task\":" << number(call.task) << ",\"name\":" << json_text(call.name)
+        << ",\"running_ns\":" << std::max(now - call.since, duration::zero()).count()
+        << ",\"file\":" << json_text(call.site.file) << ",\"line\":" << call.site.line
+        << ",\"function\":" << json_text(call.site.function) << "}";
+    separator = ",";
+  }
   out << "\n]}\n";
 }
 
@@ -166,8 +223,9 @@ void print_json(std::ostream& out, const std::vector<task_info>& tasks) {
 std::vector<task_info> tasks_of(const executor& of) {
   std::vector<task_info> tasks;
   const time_point now_there = of.time_now();
+  const calls_in_flight calls(of);
   for (const task_ref& task : of.live_tasks()) {
-    tasks.push_back(info_of(task, now_there));
+    tasks.push_back(info_of(task, now_there, calls));
   }
   std::multimap<task_id, std::size_t> children;
   std::map<task_id, std::size_t> places;
@@ -196,9 +254,10 @@ std::vector<task_info> tasks_of(const executor& of) {
   return ordered;
 }
 
-void print_tasks(std::ostream& out, const std::vector<task_info>& tasks, dump_format format) {
+void print_tasks(std::ostream& out, const std::vector<task_info>& tasks, dump_format format,
+                 const std::vector<blocking_call_info>& left, time_point now) {
   if (format == dump_format::json) {
-    print_json(out, tasks);
+    print_json(out, tasks, left, now);
     return;
   }
   std::map<task_id, std::size_t> depths;
@@ -208,9 +267,16 @@ void print_tasks(std::ostream& out, const std::vector<task_info>& tasks, dump_fo
     depths.emplace(task.id, depth);
     out << std::string(2 * depth, ' ') << line_of(task) << '\n';
   }
-  if (tasks.empty()) {
+  if (tasks.empty() && left.empty()) {
     out << "no live task\n";
   }
+  for (const blocking_call_info& call : left) {
+    out << line_of(call, now) << '\n';
+  }
+}
+
+void print_dump(std::ostream& out, const executor& of, dump_format format) {
+  print_tasks(out, tasks_of(of), format, calls_in_flight(of).left(), of.time_now());
 }
 
 std::vector<stuck_child> stuck_tasks(const executor& of) {
@@ -219,6 +285,10 @@ std::vector<stuck_child> stuck_tasks(const executor& of) {
     stuck.push_back({task.task, std::move(task.name), task.site,
                      task.waiting_for.empty() ? "running" : std::move(task.waiting_for)});
   }
+  const calls_in_flight calls(of);
+  for (const blocking_call_info& call : calls.left()) {
+    stuck.push_back({{}, call.name, call.site, "running"});
+  }
   return stuck;
 }
 
@@ -226,9 +296,17 @@ void print_stuck(const executor& of) noexcept {
   try {
     std::ostringstream block;
     const std::vector<task_info> tasks = tasks_of(of);
-    block << "coppice: shutdown waits for " << tasks.size()
-          << " task(s) that were asked to stop and are still there:\n";
-    print_tasks(block, tasks, dump_format::text);
+    const calls_in_flight calls(of);
+    block << "coppice: shutdown waits for ";
+    if (!tasks.empty() || calls.left().empty()) {
+      block << tasks.size() << " task(s) that were asked to stop and are still there";
+    }
+    if (!calls.left().empty()) {
+      block << (tasks.empty() ? "" : ", and ") << calls.left().size()
+            << " blocking call(s) that were left and have not returned";
+    }
+    block << ":\n";
+    print_tasks(block, tasks, dump_format::text, calls.left(), of.time_now());
     std::fputs(block.str().c_str(), stderr);
   } catch (...) {
     std::fputs("coppice: shutdown waits for tasks that were asked to stop and are still there\n",
@@ -252,7 +330,7 @@ std::vector<task_info> all_tasks() {
 }
 
 void dump_tasks(std::ostream& out, dump_format format) {
-  detail::print_tasks(out, detail::tasks_of(detail::current_executor("dump_tasks()")), format);
+  detail::print_dump(out, detail::current_executor("dump_tasks()"), format);
 }
 
 }  // namespace coppice::inline v0

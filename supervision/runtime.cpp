@@ -4,7 +4,6 @@
 
 #include <coppice/error.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -77,6 +76,16 @@ void runtime_state::cancel_and_wait() noexcept {
   beneath.cancel_no_more();
 }
 
+// Tasks, and the calls of spawn_blocking that some of them have left.
+bool runtime_state::wait_for_all(duration limit) const {
+  const time_point began = beneath.time_now();
+  if (!beneath.wait_until_idle(limit)) {
+    return false;
+  }
+  const duration spent = limit == forever ? duration::zero() : beneath.time_now() - began;
+  return wait_for_blocking_calls(beneath, limit - spent);
+}
+
 shutdown_report runtime_state::shutdown(const shutdown_options& how) {
   const std::lock_guard lock(shutdown_mutex_);
   shutdown_report report;
@@ -85,7 +94,7 @@ shutdown_report runtime_state::shutdown(const shutdown_options& how) {
   beneath.wait_until_idle(how.drain.value_or(duration::zero()));
   const task_counts drained = beneath.counts();
   beneath.cancel_from_now(reason_access::immortal(cancel_kind::shutdown));
-  if (!beneath.wait_until_idle(how.grace.value_or(*beneath.effective_options().shutdown_timeout))) {
+  if (!wait_for_all(how.grace.value_or(*beneath.effective_options().shutdown_timeout))) {
     report.stuck = stuck_tasks(beneath);
     switch (how.stuck.value_or(on_stuck::wait)) {
       case on_stuck::leave_to_root:
@@ -95,7 +104,7 @@ shutdown_report runtime_state::shutdown(const shutdown_options& how) {
         std::terminate();
       case on_stuck::wait:
         print_stuck(beneath);
-        beneath.wait_until_idle();
+        wait_for_all(forever);
     }
   }
   const task_counts after = beneath.counts();
@@ -141,7 +150,7 @@ std::vector<task_info> runtime::all_tasks() const {
 }
 
 void runtime::dump_tasks(std::ostream& out, dump_format format) const {
-  detail::print_tasks(out, all_tasks(), format);
+  detail::print_dump(out, state_->beneath, format);
 }
 
 error_handler runtime::set_error_handler(error_handler handler) {
@@ -190,33 +199,6 @@ runtime::main_call::~main_call() {
 }
 
 namespace detail {
-
-namespace {
-
-// The runtime that signals shut down, and what they did before. A handler may only touch what is lock-free.
-atomic<runtime*> signalled{nullptr};
-struct sigaction interrupt_before, terminate_before;
-
-}  // namespace
-
-signals_to_shutdown::signals_to_shutdown(runtime& rt) {
-  signalled.store(&rt, std::memory_order_relaxed);
-  struct sigaction action = {};
-  action.sa_handler = [](int) {
-    if (runtime* const rt_now = signalled.load(std::memory_order_relaxed)) {
-      rt_now->request_shutdown();
-    }
-  };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // The second one kills.
-  sigaction(SIGINT, &action, &interrupt_before);
-  sigaction(SIGTERM, &action, &terminate_before);
-}
-
-signals_to_shutdown::~signals_to_shutdown() {
-  sigaction(SIGINT, &interrupt_before, nullptr);
-  sigaction(SIGTERM, &terminate_before, nullptr);
-  signalled.store(nullptr, std::memory_order_relaxed);
-}
 
 int exit_status_of_failure() noexcept {
   try {

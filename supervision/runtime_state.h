@@ -54,7 +54,7 @@ class runtime_state {
 
  private:
   void cancel_and_wait() noexcept;
-  std::vector<stuck_child> stuck() const;
+  bool wait_for_all(duration limit) const;
 
   std::mutex mutex_;
   std::condition_variable emptied_;

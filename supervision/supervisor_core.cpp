@@ -1,6 +1,8 @@
 // The phases of a supervisor's shutdown.
 #include <coppice/detail/supervisor_core.h>
 
+#include "supervision/task_list.h"
+
 #include <coppice/detail/worker_core.h>
 #include <coppice/executor.h>
 #include <coppice/sleep.h>
@@ -19,12 +21,13 @@ namespace {
 // The children of one keeper that live now.
 std::vector<stuck_child> children_of(const task_keeper& keeper, const worker_core& here) {
   std::vector<stuck_child> children;
+  const calls_in_flight calls(executor_of(here));
   for (const task_ref& each : executor_of(here).live_tasks()) {
     const outcome_cell& cell = handle_access::cell(each, "shutdown");
     if (&cell.keeper() == &keeper) {
-      const char* const what = cell.waiting_for();
-      children.push_back(
-          {each, std::string(cell.name()), cell.site(), what != nullptr ? what : "running"});
+      std::string what = calls.waiting_for(cell.id(), cell.waiting_for());
+      children.push_back({each, std::string(cell.name()), cell.site(),
+                          what.empty() ? "running" : std::move(what)});
     }
   }
   return children;

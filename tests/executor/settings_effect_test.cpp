@@ -1,6 +1,7 @@
 // Each variable's effect, seen from outside: not that it is read, but that something obeys it.
 #include "executor/executor_state.h"
 
+#include <coppice/blocking.h>
 #include <coppice/executor.h>
 
 #include <gtest/gtest.h>
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
+#include <latch>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -149,6 +151,22 @@ TEST_F(SettingsEffect, OfFrameCache) {
   // What this very task lies in stays, and what it has cut off from.
   EXPECT_LE(held_when_idle("0", false), std::size_t{256} * 1024);
   EXPECT_LE(held_when_idle("512K", false), std::size_t{768} * 1024);
+}
+
+TEST_F(SettingsEffect, OfBlockingThreads) {
+  for (const std::size_t limit : {std::size_t{1}, std::size_t{3}}) {
+    const environment_guard environment("COPPICE_BLOCKING_THREADS", std::to_string(limit));
+    std::latch met(static_cast<std::ptrdiff_t>(limit));
+    accounted_executor tasks({.threads = 1});
+    // They meet, so none waits for another's thread; then there is one more.
+    const auto meet = [&]() -> task<> { co_await spawn_blocking([&] { met.arrive_and_wait(); }); };
+    for (std::size_t i = 0; i != limit; ++i) {
+      tasks.spawn(meet);
+    }
+    tasks.wait_until_idle();
+    tasks.block_on([]() -> task<> { co_await spawn_blocking([] {}); });
+    EXPECT_EQ(tasks.state().core->blocking.threads(), limit);
+  }
 }
 
 TEST_F(SettingsEffect, OfStackSize) {

@@ -1,3 +1,4 @@
+#include <coppice/blocking.h>
 #include <coppice/runtime.h>
 
 #include <gtest/gtest.h>
@@ -9,11 +10,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/support/accounted_runtime.h"
+#include "tests/support/held_call.h"
 #include "tests/support/load.h"
 #include "tests/support/sanitizers.h"
 
@@ -130,6 +133,32 @@ TEST_F(Fork, TheChildMakesARuntimeThoughThreadsWereInTheMidstOfThings) {
     EXPECT_EQ(status, 0);
   }
   enough = true;
+}
+
+// Whoever held the lock of the parent's calls, the child asks nobody for it.
+TEST_F(Fork, TheChildHasNoneOfTheCallsThatBlock) {
+  testing_support::held_call call;
+  accounted_runtime rt({.threads = 2});
+  rt.spawn([&]() -> task<> { co_await spawn_blocking({.name = "held"}, std::ref(call)); });
+  call.wait_until_begun();
+  std::atomic<bool> enough{false};
+  const task_handle<> busy = rt.spawn([&]() -> task<> {
+    while (!enough) {
+      co_await spawn_blocking([] {});
+    }
+  });
+  for (long i = rounds(100, 5); i != 0; --i) {
+    EXPECT_EQ(status_of_child([&] {
+                std::ostringstream dump;
+                rt.dump_tasks(dump);
+                runtime mine({.threads = 1});
+                return mine.block_on(
+                    []() -> task<int> { co_return co_await spawn_blocking([] { return 0; }); });
+              }),
+              0);
+  }
+  enough = true;
+  call.release();
 }
 
 TEST_F(Fork, BeforeAnyRuntimeIsOrdinary) {

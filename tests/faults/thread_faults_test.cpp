@@ -1,3 +1,4 @@
+#include <coppice/blocking.h>
 #include <coppice/runtime.h>
 
 #include <gtest/gtest.h>
@@ -7,10 +8,13 @@
 
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "tests/support/accounted_runtime.h"
+#include "tests/support/held_call.h"
 
 namespace coppice {
 namespace {
@@ -42,6 +46,7 @@ namespace coppice {
 namespace {
 
 using testing_support::accounted_runtime;
+using testing_support::held_call;
 
 class WithoutThreads : public testing_support::accounted_test {
  protected:
@@ -80,6 +85,39 @@ TEST_F(WithoutThreads, ARuntimeThatGotNoneThrows) {
   granted = -1;
   accounted_runtime rt({.threads = 3});
   EXPECT_EQ(rt.workers(), 3u);
+}
+
+TEST_F(WithoutThreads, ACallThatBlocksThrowsIfThereIsNoneForIt) {
+  accounted_runtime rt({.threads = 1});
+  std::atomic<int> made{0};
+  const auto call = [&]() -> task<int> {
+    co_return co_await spawn_blocking([&] { return ++made; });
+  };
+  granted = 0;
+  EXPECT_THROW(rt.block_on(call), std::system_error);
+  EXPECT_EQ(made, 0);
+  EXPECT_TRUE(detail::blocking_calls(rt.beneath()).empty());
+  granted = -1;
+  EXPECT_EQ(rt.block_on(call), 1) << "as soon as there is one";
+}
+
+TEST_F(WithoutThreads, ACallThatBlocksWaitsForAThreadIfThereIsOne) {
+  held_call first;
+  accounted_runtime rt({.threads = 1});
+  const task_handle<> holding =
+      rt.spawn([&]() -> task<> { co_await spawn_blocking(std::ref(first)); });
+  first.wait_until_begun();
+  granted = 0;
+  bool made = false;
+  const task_handle<> queued =
+      rt.spawn([&]() -> task<> { co_await spawn_blocking([&] { made = true; }); });
+  while (queued.status() != task_status::suspended) {
+    std::this_thread::yield();
+  }
+  first.release();
+  rt.shutdown({.drain = forever});
+  EXPECT_EQ(queued.status(), task_status::completed);
+  EXPECT_TRUE(made);
 }
 
 TEST_F(WithoutThreads, ARuntimeIsQuietWhenItGotAll) {

@@ -206,6 +206,23 @@ TEST_P(AwaiterRaces, OneOfTwoCompletionsWins) {
        {[&] { complete_with(1); }, [&] { complete_with(2); }}, after);
 }
 
+// The one worker whose order a seed decides looks for wakes at two places, and must not sleep on what it found at
+// the second.
+TEST(SeededWorkerRaces, AWakeThatComesAsItGoesToSleepIsNotLeftBehind) {
+  constexpr detail::test_setup seeded{.seed = 1};
+  std::optional<fate> only;
+  accounted_executor on({.threads = 1}, &seeded);
+  const auto before = [&] { only.emplace(); };
+  const auto perform_one = [&] { EXPECT_EQ(on.block_on(performing, std::ref(*only)), 7); };
+  const auto complete = [&] {
+    while (!only->started.load()) {
+      std::this_thread::yield();
+    }
+    EXPECT_TRUE(only->done.complete(7));
+  };
+  race(rounds(100'000), before, {perform_one, complete}, [] {});
+}
+
 // Hands coroutines to a thread that resumes them at once.
 class resumer {
  public:

@@ -185,7 +185,7 @@ class [[nodiscard]] perform_operation : public own_awaitable, operation_wait {
     if (task.scope()->cancelled_at(seen)) [[unlikely]] {
       return here.stop_from_loop(task);
     }
-    begin(task, here);
+    begin(task, here, name_of_wait());
     try {
       auto* const made = new typed_completion_state<value_type>(*this, wait(), site_);
       keep(*made);
@@ -213,6 +213,18 @@ class [[nodiscard]] perform_operation : public own_awaitable, operation_wait {
           [](operation_wait& self) noexcept { static_cast<perform_operation&>(self).op_.cancel(); };
     } else {
       return nullptr;
+    }
+  }
+
+  // The library's own operations have a name in dumps.
+  static constexpr const char* name_of_wait() noexcept {
+    using operation = std::remove_cvref_t<Op>;
+    if constexpr (requires {
+                    { operation::wait_name } -> std::same_as<const char* const&>;
+                  }) {
+      return operation::wait_name;
+    } else {
+      return "operation";
     }
   }
 

@@ -58,17 +58,31 @@ class COPPICE_EXPORT executor : public spawner<executor> {
   // caller never runs tasks. From a worker, of any executor: usage_error, rather than hang.
   template <class T>
   T block_on(task<T> main) {
-    if (!main) {
-      throw usage_error(
-          "block_on of an empty task: it was default-constructed, moved from, or awaited before");
-    }
-    return wait_for(detail::start(main_keeper(), {.name = "main"}, std::move(main)));
+    return block_on(spawn_options{.name = "main"}, std::move(main));
   }
 
   template <class F, class... Args>
     requires spawnable<F, Args...>
   spawned_t<F, Args...> block_on(F&& main, Args&&... args) {
-    return wait_for(detail::start_call(main_keeper(), {.name = "main"}, std::forward<F>(main),
+    return block_on(spawn_options{.name = "main"}, std::forward<F>(main),
+                    std::forward<Args>(args)...);
+  }
+
+  // The same of a task with these options; without a name it is "main". With a timeout: when it has passed the
+  // task is cancelled (kind deadline), and the call throws timeout_error once it has ended.
+  template <class T>
+  T block_on(spawn_options options, task<T> main) {
+    if (!main) {
+      throw usage_error(
+          "block_on of an empty task: it was default-constructed, moved from, or awaited before");
+    }
+    return wait_for(detail::start(main_keeper(), named(options), std::move(main)));
+  }
+
+  template <class F, class... Args>
+    requires spawnable<F, Args...>
+  spawned_t<F, Args...> block_on(spawn_options options, F&& main, Args&&... args) {
+    return wait_for(detail::start_call(main_keeper(), named(options), std::forward<F>(main),
                                        std::forward<Args>(args)...));
   }
 
@@ -141,6 +155,13 @@ class COPPICE_EXPORT executor : public spawner<executor> {
   T wait_for(task_handle<T> main) {
     wait_for_end(main);
     return std::move(main).result().get();
+  }
+
+  static spawn_options named(spawn_options options) noexcept {
+    if (options.name.empty()) {
+      options.name = "main";
+    }
+    return options;
   }
 
   void wait_for_end(const task_ref& main) const;

@@ -7,6 +7,7 @@
 #include <coppice/awaitable.h>
 #include <coppice/awaiter.h>
 #include <coppice/barrier.h>
+#include <coppice/blocking.h>
 #include <coppice/broadcast.h>
 #include <coppice/cancel.h>
 #include <coppice/channel.h>
@@ -16,6 +17,7 @@
 #include <coppice/error.h>
 #include <coppice/event.h>
 #include <coppice/exception_group.h>
+#include <coppice/future.h>
 #include <coppice/gather.h>
 #include <coppice/group.h>
 #include <coppice/latch.h>
@@ -30,6 +32,7 @@
 #include <coppice/semaphore.h>
 #include <coppice/shield.h>
 #include <coppice/shutdown.h>
+#include <coppice/signals.h>
 #include <coppice/spawn.h>
 #include <coppice/supervisor.h>
 #include <coppice/task.h>

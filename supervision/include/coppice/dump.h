@@ -24,14 +24,15 @@ struct task_info {
   source_site site;
   task_status status = task_status::pending;
   duration age{};
-  std::string waiting_for;        // "sleep_for", "task", ...; empty unless suspended.
-  duration waiting{};             // Since when, to about a millisecond.
+  std::string waiting_for;  // "sleep_for", "spawn_blocking load", ...; empty unless suspended.
+  duration waiting{};       // Since when, to about a millisecond.
   bool cancel_requested = false;  // Of it or a scope above, up to a shield.
   bool shielded = false;          // It has put up a shield against such requests.
 };
 
-// Every live task of the current task's runtime, parents before children; no worker is stopped. usage_error
-// outside a task: use the members of runtime, which any thread may call.
+// Every live task of the current task's runtime, parents before children; no worker is stopped. A dump has also
+// the calls of spawn_blocking that nobody waits for any more. usage_error outside a task: use the members of
+// runtime, which any thread may call.
 COPPICE_EXPORT std::vector<task_info> all_tasks();
 COPPICE_EXPORT void dump_tasks(std::ostream& out, dump_format format = dump_format::text);
 

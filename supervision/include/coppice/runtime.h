@@ -6,6 +6,7 @@
 #include <coppice/options.h>
 #include <coppice/report.h>
 #include <coppice/shutdown.h>
+#include <coppice/signals.h>
 #include <coppice/spawn.h>
 #include <coppice/task.h>
 #include <coppice/version.h>
@@ -56,14 +57,30 @@ class COPPICE_EXPORT runtime : public spawner<runtime> {
     return beneath().block_on(std::forward<F>(main), std::forward<Args>(args)...);
   }
 
+  // The same of a task with these options; without a name it is "main". With a timeout: when it has passed the
+  // task is cancelled (kind deadline), and the call throws timeout_error once it has ended.
+  //   rt.block_on({.timeout = 5s}, main);
+  template <class T>
+  T block_on(spawn_options options, task<T> main) {
+    const main_call call(*this);
+    return beneath().block_on(options, std::move(main));
+  }
+
+  template <class F, class... Args>
+    requires spawnable<F, Args...>
+  spawned_t<F, Args...> block_on(spawn_options options, F&& main, Args&&... args) {
+    const main_call call(*this);
+    return beneath().block_on(options, std::forward<F>(main), std::forward<Args>(args)...);
+  }
+
   std::vector<task_info> all_tasks() const;
   void dump_tasks(std::ostream& out, dump_format format = dump_format::text) const;
 
   // What hears of failures that nobody took. Returns the previous one; empty restores the default.
   error_handler set_error_handler(error_handler handler);
 
-  // Refuses new tasks, drains, cancels, waits; then spawn throws scope_closed. Blocks the caller: from a
-  // worker a usage_error. Idempotent; concurrent calls return together.
+  // Refuses new tasks, drains, cancels, waits, also for calls of spawn_blocking that were left; then spawn throws
+  // scope_closed. Blocks the caller: from a worker a usage_error. Idempotent; concurrent calls return together.
   shutdown_report shutdown(const shutdown_options& options = {});
 
   // Starts the same, without a drain, and returns. Async-signal-safe.
@@ -107,15 +124,6 @@ class COPPICE_EXPORT runtime : public spawner<runtime> {
 
 namespace detail {
 
-// While it lives SIGINT and SIGTERM request the runtime's shutdown; a second one kills.
-class COPPICE_EXPORT signals_to_shutdown {
- public:
-  explicit signals_to_shutdown(runtime& rt);
-  signals_to_shutdown(const signals_to_shutdown&) = delete;
-  signals_to_shutdown& operator=(const signals_to_shutdown&) = delete;
-  ~signals_to_shutdown();
-};
-
 // Prints what left main, and says with what status the process should exit. In a catch block.
 COPPICE_EXPORT int exit_status_of_failure() noexcept;
 
@@ -133,7 +141,7 @@ int run(Main&& main, const options& from = {}) {
                 "coppice: run takes a callable that gives an int, the exit status, or nothing");
   try {
     runtime rt(from);
-    const detail::signals_to_shutdown signals(rt);
+    const shutdown_on_signals signals(rt);
     if constexpr (std::is_void_v<result>) {
       rt.block_on(std::forward<Main>(main));
       return 0;

@@ -28,11 +28,12 @@ struct shutdown_options {
   std::optional<on_stuck> stuck = {};  // Empty: wait.
 };
 
+// A task; or, after a runtime's shutdown, a call of spawn_blocking that its task has left: that is none.
 struct stuck_child {
-  task_ref task;
+  task_ref task;  // Empty for such a call.
   std::string name;
   source_site site;
-  std::string waiting_for;  // "running" if it is in CPU code or a blocking call.
+  std::string waiting_for;  // As in dumps; "running" if it is in CPU code, or is such a call.
 };
 
 struct shutdown_report {

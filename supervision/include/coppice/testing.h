@@ -12,7 +12,7 @@
 // advance(), run_until_blocked() or shutdown(): once all tasks wait, time stands still, and what
 // the thread spawns or wakes then is begun when it waits next. A thread that waits in some other
 // way, for a latch, say, is found out after a fifth of a second, and tasks and time go on without
-// it.
+// it. Likewise time stands still while a call of spawn_blocking goes on, but for so long at most.
 #pragma once
 
 #include <coppice/detail/standstill.h>

@@ -23,6 +23,7 @@ struct test_setup {
   bool needs_seed = false;                 // Without one: COPPICE_TEST_SEED, else any.
   bool shuffle = true;                     // With a seed: false runs jobs in order of arrival.
   duration patience = std::chrono::milliseconds(200);  // Of real time; see standstill.h.
+  std::optional<duration> idle_blocking_threads = {};  // How long they stay; empty: as ever.
 };
 
 }  // namespace coppice::inline v0::detail

@@ -179,8 +179,8 @@ class COPPICE_EXPORT operation_wait : public suspension, public job {
   operation_wait(operation_wait&& other) noexcept : cancel_(other.cancel_) {}  // Before the await.
   ~operation_wait() { end(); }
 
-  // Takes a slot. Throws std::bad_alloc.
-  void begin(promise_base& task, worker_core& here);
+  // Takes a slot; dumps call the wait `what`, which is static. Throws std::bad_alloc.
+  void begin(promise_base& task, worker_core& here, const char* what);
   ticket wait() const noexcept { return {at, generation_}; }
   void keep(completion_state& state) noexcept { state_ = &state; }  // Takes a reference over.
 

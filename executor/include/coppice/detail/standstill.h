@@ -17,6 +17,9 @@
 // `patience` of real time at most; and since other threads may be about to wake a task up, nobody
 // is told of a deadlock before that either.
 //
+// So do calls of spawn_blocking, whose speed is as little to matter: while one of them goes on time
+// stands still, again for `patience` behind the beginning of the latest at most.
+//
 // Orderings
 //   ST1  What was expected from outside queues its job, then takes itself off the count; who finds the count at
 //        zero finds the job.
@@ -133,6 +136,11 @@ class COPPICE_EXPORT standstill {
     outside_.fetch_add(by, std::memory_order_release);  // ST1
   }
 
+  // A call of spawn_blocking has begun to wait for its thread; it is over, and what it led to has
+  // been queued. Any thread.
+  void call_began() noexcept;
+  void call_ended() noexcept;
+
   // From now on time moves by itself.
   void let_time_go() noexcept;
 
@@ -164,6 +172,7 @@ class COPPICE_EXPORT standstill {
   void link(waiter& waiting) noexcept;
   void unlink(waiter& over) noexcept;
   bool released() const noexcept;
+  bool held_by_calls() const noexcept;
   time_point hold() noexcept;
   time_point watch_for_deadlock() noexcept;
   bool nothing_to_come() const noexcept;
@@ -182,9 +191,11 @@ class COPPICE_EXPORT standstill {
   std::size_t resting_ = 0;
   waiter* waiters_ = nullptr;  // The latest first.
   std::size_t threads_ = 0;    // Of the waiters.
+  std::size_t calls_ = 0;      // Of spawn_blocking, that go on.
   bool autojump_;
   std::optional<clock::time_point> held_until_;   // What is held back; empty if nothing is.
   std::optional<clock::time_point> deadlock_at_;  // Empty if there is none in sight.
+  clock::time_point calls_hold_until_ = {};       // As long as there are calls.
 };
 
 // Null unless the executor is on virtual time.
