@@ -29,6 +29,7 @@ using testing_support::race_test;
 using testing_support::rounds;
 
 constexpr long all_rounds = 1'000'000;
+constexpr long all_items = 100'000;  // Of plain threads, which can only try again and again.
 
 // An item with a life of its own, which lies in a block in the channel. Numbers lie in the ring itself.
 class counted {
@@ -192,7 +193,7 @@ TYPED_TEST(ChannelRace, SendsAndReceivesAgainstCancelTimeoutAndClose) {
 
 // Plain threads at both ends, and tasks in the middle that are stopped and replaced again and again.
 TYPED_TEST(ChannelRace, PlainThreadsAgainstTasksThatAreStopped) {
-  const long many = rounds(all_rounds);
+  const long many = rounds(all_items);
   channel<TypeParam> in(4);
   channel<TypeParam> out(4);
   ledger all;
@@ -254,7 +255,7 @@ TYPED_TEST(ChannelRace, PlainThreadsAgainstTasksThatAreStopped) {
 
 // Each sees what was sent in order, and knows how much it missed, whatever waits of its own were given up.
 TEST(BroadcastRace, ReadersWhoseWaitsEndEarlyMissNothingUntold) {
-  const long many = rounds(all_rounds);
+  const long many = rounds(all_items);
   constexpr int parties = 4;
   broadcast<long> news(8);
   std::vector<subscription<long>> all;
