@@ -84,10 +84,12 @@ class waiter {
   // it was out of it, or had never been in one.
   template <class Mutex>
   [[nodiscard]] std::unique_lock<Mutex> leave(Mutex& mutex) noexcept {
-    while (look() == stand::served) {
+    stand seen = look();
+    while (seen == stand::served) {
       std::this_thread::yield();
+      seen = look();
     }
-    if (look() == stand::listed) {
+    if (seen == stand::listed) {
       std::unique_lock lock(mutex);
       if (look() == stand::listed) {
         take_out();
