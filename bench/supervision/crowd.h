@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bench/supervision/row.h"
-#include "bench/supervision/ticks.h"
+#include "bench/support/ticks.h"
 
 namespace bench::supervision_suite {
 

@@ -1,68 +1,17 @@
 // What would a cancel cost that had nothing to find, ask, count or tell: a loop that destroys suspended frames?
-#include <coppice/detail/promise_base.h>
-
 #include <coroutine>
-#include <exception>
-#include <utility>
 
 #include "bench/supervision/crowd.h"
+#include "bench/support/bare_frame.h"
 #include "bench/support/opaque.h"
 
 namespace bench::supervision_suite {
 namespace {
 
-// A coroutine of nobody's, its frame from the worker's pool.
-class bare_frame {
- public:
-  struct promise_type {
-    bare_frame get_return_object() noexcept {
-      return bare_frame(std::coroutine_handle<promise_type>::from_promise(*this));
-    }
-    std::suspend_never initial_suspend() const noexcept { return {}; }
-    std::suspend_always final_suspend() const noexcept { return {}; }
-    void return_void() const noexcept {}
-    void unhandled_exception() const noexcept { std::terminate(); }
-    static void* operator new(std::size_t bytes) {
-      return coppice::detail::promise_base::operator new(bytes);
-    }
-    static void operator delete(void* frame, std::size_t bytes) noexcept {
-      coppice::detail::promise_base::operator delete(frame, bytes);
-    }
-  };
-
-  explicit bare_frame(std::coroutine_handle<> own) noexcept : own_(own) {}
-  bare_frame(bare_frame&& other) noexcept : own_(std::exchange(other.own_, nullptr)) {}
-  bare_frame& operator=(bare_frame&&) = delete;
-  ~bare_frame() {
-    if (own_) {
-      own_.destroy();
-    }
-  }
-
- private:
-  std::coroutine_handle<> own_;
-};
-
 BENCH_OPAQUE bare_frame waiting(crowd& all, std::size_t which) {
   const crowd::mark here(all, which);
   co_await std::suspend_always();
 }
-
-// The parts of all threads begin together.
-class line_up {
- public:
-  explicit line_up(unsigned parts) noexcept : missing_(parts) {}
-
-  ticks wait() noexcept {
-    missing_.fetch_sub(1, std::memory_order_acq_rel);
-    while (missing_.load(std::memory_order_acquire) != 0) {
-    }
-    return ticks_now();
-  }
-
- private:
-  std::atomic<unsigned> missing_;
-};
 
 // Keeps its worker from one end to the other.
 task<> destroy_part(crowd& all, std::size_t from, std::size_t to, line_up& start, ticks& begun) {
