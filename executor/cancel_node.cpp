@@ -6,6 +6,7 @@
 #include <coppice/detail/reason_block.h>
 #include <coppice/detail/worker_core.h>
 
+#include <cassert>
 #include <optional>
 
 namespace coppice::inline v0::detail {
@@ -109,7 +110,13 @@ void branch_node::stand_apart() noexcept {
 
 // In whose slots it is linked.
 cancel_node& branch_node::link_host() noexcept {
-  return state_.apart() ? static_cast<cancel_node&>(*parent()->branch_above()) : *parent();
+  cancel_node& above = *parent();
+  if (!state_.apart()) {
+    return above;
+  }
+  branch_node* const branch = above.branch_above();
+  assert(branch != nullptr);  // The root is one.
+  return *branch;
 }
 
 // From below upwards, as far as others have not come before. The topmost may be gone when it is walked; its chunks

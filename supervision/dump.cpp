@@ -53,15 +53,18 @@ calls_in_flight::calls_in_flight(const executor& of) {
     return;  // Their threads stayed in the parent.
   }
   for (blocking_call_info& each : blocking_calls(of)) {
-    (each.left ? left_ : awaited_).push_back(std::move(each));
+    if (each.left) {
+      left_.push_back(std::move(each));
+    } else {
+      awaited_.emplace(each.task, std::move(each));
+    }
   }
-  std::ranges::stable_sort(awaited_, {}, &blocking_call_info::task);
 }
 
 std::string calls_in_flight::waiting_for(task_id task, const char* label) const {
   std::string text = label != nullptr ? label : "";
-  const auto calls = std::ranges::equal_range(awaited_, task, {}, &blocking_call_info::task);
-  if (text.empty() || calls.empty()) {
+  const auto [first, last] = awaited_.equal_range(task);
+  if (text.empty() || first == last) {
     return text;
   }
   // Of several, or of a wait that its task has described, its own words come first.
@@ -70,9 +73,10 @@ std::string calls_in_flight::waiting_for(task_id task, const char* label) const 
     text.clear();
     separator = "";
   }
-  for (const blocking_call_info& each : calls) {
-    absl::StrAppend(&text, separator, "spawn_blocking", each.name.empty() ? "" : " ", each.name,
-                    each.begun ? "" : " (not begun)");
+  for (auto each = first; each != last; ++each) {
+    const blocking_call_info& call = each->second;
+    absl::StrAppend(&text, separator, "spawn_blocking", call.name.empty() ? "" : " ", call.name,
+                    call.begun ? "" : " (not begun)");
     separator = ", ";
   }
   return text;

@@ -7,6 +7,7 @@
 #include <coppice/shutdown.h>
 
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ class calls_in_flight {
   const std::vector<blocking_call_info>& left() const noexcept { return left_; }
 
  private:
-  std::vector<blocking_call_info> awaited_;  // By task.
+  std::multimap<task_id, blocking_call_info> awaited_;  // By task, each task's in their order.
   std::vector<blocking_call_info> left_;
 };
 
