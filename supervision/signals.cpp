@@ -26,10 +26,10 @@ namespace {
 // Of a receiver's state, in place of two numbers that the C library keeps to itself.
 constexpr std::uint64_t asleep = detail::signal_set::bit_of(32);
 constexpr std::uint64_t withdrawn = detail::signal_set::bit_of(33);  // The task is to stop.
-constexpr std::uint64_t signals = ~(asleep | withdrawn);
+constexpr std::uint64_t numbers = ~(asleep | withdrawn);
 
 int lowest(std::uint64_t all) noexcept {
-  return std::countr_zero(all & signals) + 1;
+  return std::countr_zero(all & numbers) + 1;
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ signal_receiver::~signal_receiver() {
 // A signal that has come is no longer there.
 std::optional<int> signal_receiver::try_next() noexcept {
   std::uint64_t all = state_.load(std::memory_order_relaxed);
-  while ((all & signals) != 0) {
+  while ((all & numbers) != 0) {
     const int number = lowest(all);
     if (state_.compare_exchange_weak(all, all & ~detail::signal_set::bit_of(number),
                                      std::memory_order_relaxed)) {
@@ -145,7 +145,7 @@ void signal_wait::look() noexcept {
       done.complete(*number);
       return;
     }
-    if ((all & signals) == 0 && of_.state_.compare_exchange_weak(all, all | asleep,
+    if ((all & numbers) == 0 && of_.state_.compare_exchange_weak(all, all | asleep,
                                                                  std::memory_order_release,  // SR1
                                                                  std::memory_order_relaxed)) {
       return;
