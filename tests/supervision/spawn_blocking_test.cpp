@@ -105,7 +105,6 @@ TEST_P(SpawnBlocking, SeveralRunAtOnceByGather) {
 }
 
 TEST_P(SpawnBlocking, AFailureCancelsTheRestOfAGather) {
-  held_call never;
   test_runtime rt(with_threads(1));
   rt.block_on([&]() -> task<> {
     std::string caught;

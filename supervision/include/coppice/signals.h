@@ -55,7 +55,7 @@ class COPPICE_EXPORT signal_wait : job {
 // number as one. Those that nobody has taken at its end are raised again, unless others listen to them as well.
 //   co::signal_receiver stop({SIGINT, SIGTERM});
 //   const int which = co_await stop.next();
-class COPPICE_EXPORT signal_receiver : detail::signal_listener {
+class COPPICE_EXPORT signal_receiver final : detail::signal_listener {
  public:
   // On any thread. usage_error for signals that cannot be caught, or that a fault raises.
   explicit signal_receiver(std::initializer_list<int> signals);
@@ -85,7 +85,7 @@ class COPPICE_EXPORT signal_receiver : detail::signal_listener {
 
 // While it lives SIGINT and SIGTERM, or those given, request the runtime's shutdown; a second one of them kills, as it
 // would have without. Those that are ignored stay so. It goes before the runtime does. coppice::run has one.
-class COPPICE_EXPORT shutdown_on_signals : detail::signal_listener {
+class COPPICE_EXPORT shutdown_on_signals final : detail::signal_listener {
  public:
   explicit shutdown_on_signals(runtime& of) : shutdown_on_signals(of, {SIGINT, SIGTERM}) {}
   shutdown_on_signals(runtime& of, std::initializer_list<int> signals);  // usage_error as above.
