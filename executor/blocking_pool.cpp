@@ -108,6 +108,15 @@ std::size_t blocking_pool::threads() const noexcept {
   return threads_;
 }
 
+std::size_t blocking_pool::idle_threads() const noexcept {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const idle_thread* each = idle_; each != nullptr; each = each->below) {
+    ++count;
+  }
+  return count;
+}
+
 // Under the lock, so that whoever finds no thread afterwards knows that there will be none.
 int blocking_pool::start_thread() noexcept {
   pthread_t started;

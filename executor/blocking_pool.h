@@ -64,6 +64,9 @@ class blocking_pool {
 
   std::size_t threads() const noexcept;
 
+  // Those of them that wait for a call.
+  std::size_t idle_threads() const noexcept;
+
  private:
   class call_list {
    public:
