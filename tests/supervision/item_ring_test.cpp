@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace coppice::detail {
@@ -79,6 +81,50 @@ TYPED_TEST(ItemRing, GivesMuchMemoryBackAndKeepsALittle) {
   EXPECT_EQ(ring.room(), 0u);
   push(ring, 7);
   EXPECT_EQ(pop(ring), numbered<TypeParam>(7));
+}
+
+TYPED_TEST(ItemRing, IsPushedToWhileItIsPoppedFrom) {
+  constexpr std::size_t room = 8;
+  constexpr std::size_t count = 10'000;
+  item_ring<TypeParam> ring;
+  auto memory = item_ring<TypeParam>::make(room);
+  ring.move_into(memory, room);
+  std::thread pusher([&] {
+    for (std::size_t i = 0; i != count;) {
+      item<TypeParam> each;
+      each.fill(numbered<TypeParam>(i));
+      const std::lock_guard lock(ring.push_end());
+      if (ring.has_place()) {
+        ring.push(each);
+        ++i;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  for (std::size_t i = 0; i != count;) {
+    const std::lock_guard lock(ring.pop_end());
+    if (ring.has_item()) {
+      EXPECT_EQ(pop(ring), numbered<TypeParam>(i));
+      ++i;
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  pusher.join();
+  EXPECT_EQ(ring.size(), 0u);
+}
+
+TYPED_TEST(ItemRing, LetsWhoHasOneEndHaveBoth) {
+  item_ring<TypeParam> ring;
+  ring.pop_end().lock();
+  ring.lock_push_end_too();
+  EXPECT_FALSE(ring.push_end().try_lock());
+  EXPECT_FALSE(ring.pop_end().try_lock());
+  ring.unlock();
+  EXPECT_TRUE(ring.push_end().try_lock());
+  EXPECT_TRUE(ring.pop_end().try_lock());
+  ring.unlock();
 }
 
 TEST(ItemRingRoom, GrowsToWhatItMayHoldAndNoFurther) {

@@ -2,19 +2,20 @@
 //
 // Whoever comes does at once what can be done: a sender serves the receiver who has waited longest, or else puts its
 // item into the ring; a receiver takes the oldest item from the ring, whose place is then for the sender who has waited
-// longest, or else serves such a sender. Who finds nothing to do waits. So under the lock always holds, of those whose
-// wait is not over:
+// longest, or else serves such a sender. Who finds nothing to do waits. So always holds, of those whose wait is not over:
 //
 //   somebody waits to receive   the ring is empty, and nobody waits to send
 //   somebody waits to send      the ring is full
 //
 // but that the two sides of one select(...) may wait for each other.
 //
+// The ring has a lock at each end. A sender needs but its own if there is a place and nobody waits to receive, a receiver
+// if there is an item and nobody waits to send. All else is done, and who waits changes, under both.
+//
 // An item moves at the moment when its send takes effect, and not before: a moved(x) is emptied by whoever serves its
 // sender. If T's move throws there, that is the sender's failure, and the next is served instead.
 #pragma once
 
-#include <coppice/detail/brief_mutex.h>
 #include <coppice/detail/export.h>
 #include <coppice/detail/item_ring.h>
 #include <coppice/detail/waiter_list.h>
@@ -88,7 +89,7 @@ class channel_core {
   // Whoever has let the owner go may still hold the lock. Items may look at the channel when they are destroyed.
   ~channel_core() {
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(items_);
       if (!senders_.empty() || !receivers_.empty()) {
         end_of_waiting_place("a channel");
       }
@@ -108,10 +109,15 @@ class channel_core {
       std::size_t room = 0;
       {
         woken_list woken;
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(items_.push_end());
         if (closed()) {
           return attempt::closed;
         }
+        if (receivers_.empty() && items_.has_place()) [[likely]] {
+          items_.push(offered.take());
+          return attempt::done;
+        }
+        const std::lock_guard other(items_.pop_end());
         if (!receivers_.empty() && serve_receiver(offered, woken)) {
           return attempt::done;
         }
@@ -129,27 +135,18 @@ class channel_core {
   }
 
   attempt try_receive(item<T>& into) noexcept {
-    typename item_ring<T>::memory unused;
-    woken_list woken;
-    const std::lock_guard lock(mutex_);
-    if (items_.size() != 0) {
+    std::unique_lock lock(items_.pop_end());
+    if (senders_.empty() && items_.has_item()) [[likely]] {
       items_.pop(into);
-      if (!senders_.empty()) {
-        refill(woken);
-      } else if (items_.size() == 0) {
-        unused = items_.give_up_memory();
-      }
       return attempt::done;
     }
-    if (!senders_.empty() && serve_sender(woken, [&](item<T>& given) { into.take_from(given); })) {
-      return attempt::done;
-    }
-    return closed() ? attempt::closed : attempt::must_wait;
+    lock.release();
+    return receive_from_either(into);
   }
 
   void close(std::exception_ptr error) noexcept {
     woken_list woken;
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(items_);
     if (closed()) {
       return;
     }
@@ -170,16 +167,6 @@ class channel_core {
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:
-  // Does somebody stand there who could be served now? Not one who waits under the same ticket.
-  static bool someone_in(waiter_list& line, const ticket& wait) noexcept {
-    for (const waiter* each = line.first(); each != nullptr; each = line.after(*each)) {
-      if (!each->waits_under(wait) && each->open()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   // The item leaves its sender only if a receiver has got it; but a move that may throw must be behind us before.
   bool serve_receiver(offered_item<T>& offered, woken_list& woken) {
     if constexpr (!std::is_nothrow_move_constructible_v<T>) {
@@ -206,6 +193,26 @@ class channel_core {
     return given;
   }
 
+  // Takes the pop end's lock over. Memory that many items have used is given back when nothing is left of them.
+  [[gnu::noinline]] attempt receive_from_either(item<T>& into) noexcept {
+    typename item_ring<T>::memory unused;
+    woken_list woken;
+    items_.lock_push_end_too();
+    const std::lock_guard lock(items_, std::adopt_lock);
+    if (items_.size() != 0) {
+      items_.pop(into);
+      if (!senders_.empty()) {
+        refill(woken);
+      }
+      return attempt::done;
+    }
+    unused = items_.give_up_memory();
+    if (!senders_.empty() && serve_sender(woken, [&](item<T>& given) { into.take_from(given); })) {
+      return attempt::done;
+    }
+    return closed() ? attempt::closed : attempt::must_wait;
+  }
+
   void refill(woken_list& woken) noexcept {
     static_cast<void>(serve_sender(woken, [this](item<T>& given) { items_.push(given); }));
   }
@@ -214,16 +221,16 @@ class channel_core {
   [[gnu::noinline]] void grow(std::size_t room) {
     const std::size_t larger = item_ring<T>::next_room(room, capacity_);
     typename item_ring<T>::memory memory = item_ring<T>::make(larger);
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(items_);
     if (items_.room() < larger) {
       items_.move_into(memory, larger);
     }
   }
 
-  brief_mutex mutex_;  // What follows is used under it.
-  atomic<bool> closed_{false};
-  const std::size_t capacity_;
   item_ring<T> items_;
+  const std::size_t capacity_;
+  // These change under both locks of the ring; who has one may look.
+  atomic<bool> closed_{false};
   waiter_list receivers_;
   waiter_list senders_;
   std::exception_ptr error_;  // Of close().
@@ -265,16 +272,16 @@ class channel_core<T>::send_source : waiter {
 
   // Waits, unless there is something to do at once: then false, and nothing has been done.
   bool enlist(const ticket& wait, worker_core& here) noexcept {
-    const std::lock_guard lock(to_->mutex_);
+    const std::lock_guard lock(to_->items_);
     if (to_->closed() || to_->items_.size() != to_->capacity_ ||
-        someone_in(to_->receivers_, wait)) {
+        to_->receivers_.someone_open_besides(wait)) {
       return false;
     }
     to_->senders_.add(*this, wait, here);
     return true;
   }
 
-  void disarm() noexcept { static_cast<void>(this->leave(to_->mutex_)); }
+  void disarm() noexcept { static_cast<void>(this->leave(to_->items_)); }
 
   using waiter::served;
 
@@ -346,15 +353,16 @@ class channel_core<T>::receive_source : waiter {
 
   // Waits, unless there is something to do at once: then false, and nothing has been done.
   bool enlist(const ticket& wait, worker_core& here) noexcept {
-    const std::lock_guard lock(from_->mutex_);
-    if (from_->closed() || from_->items_.size() != 0 || someone_in(from_->senders_, wait)) {
+    const std::lock_guard lock(from_->items_);
+    if (from_->closed() || from_->items_.size() != 0 ||
+        from_->senders_.someone_open_besides(wait)) {
       return false;
     }
     from_->receivers_.add(*this, wait, here);
     return true;
   }
 
-  void disarm() noexcept { static_cast<void>(this->leave(from_->mutex_)); }
+  void disarm() noexcept { static_cast<void>(this->leave(from_->items_)); }
 
   using waiter::served;
 

@@ -1,7 +1,12 @@
 // What lies in a channel: items in order of arrival, in memory that grows with their number.
+//
+// Orderings
+//   IR1  push() counts the item it has put there; who pops sees the item, once it has seen the count.
+//   IR2  pop() counts the item it has taken; who pushes sees the place empty, once it has seen the count.
 #pragma once
 
 #include <coppice/detail/atomic.h>
+#include <coppice/detail/brief_mutex.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -109,8 +114,8 @@ class item<T, false> {
   bool full_ = false;
 };
 
-// First in, first out. Its memory is asked for by whoever will use it, outside the lock that guards the ring, and given
-// back there.
+// First in, first out. Each end has a lock of its own, so that who pushes and who pops need not wait for each other;
+// lock() takes both. Its memory is asked for by whoever will use it, outside the locks, and given back there.
 template <class T>
 class item_ring {
   using cell = typename item<T>::cell;
@@ -123,28 +128,64 @@ class item_ring {
   item_ring& operator=(const item_ring&) = delete;
   ~item_ring() = default;  // Of an empty one.
 
-  // Any thread, without the lock: a snapshot.
-  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  brief_mutex& push_end() noexcept { return pushing_.mutex; }
+  brief_mutex& pop_end() noexcept { return popping_.mutex; }
 
-  // How many it has memory for.
-  std::size_t room() const noexcept { return room_; }
-
-  // Only if there is room.
-  void push(item<T>& full) noexcept {
-    full.put_into(cells_[end_]);
-    end_ = end_ + 1 == room_ ? 0 : end_ + 1;
-    set_size(size() + 1);
+  void lock() noexcept {
+    push_end().lock();
+    pop_end().lock();
+  }
+  void unlock() noexcept {
+    pop_end().unlock();
+    push_end().unlock();
   }
 
-  // Only if there is one. An empty ring begins anew, so that a long one that never holds much is short.
-  void pop(item<T>& empty) noexcept {
-    empty.take_from(cells_[begin_]);
-    set_size(size() - 1);
-    if (size() == 0) {
-      begin_ = end_ = 0;
-    } else {
-      begin_ = begin_ + 1 == room_ ? 0 : begin_ + 1;
+  // Who has the pop end, and may lose it for a moment: the push end is locked first.
+  void lock_push_end_too() noexcept {
+    if (!push_end().try_lock()) {
+      pop_end().unlock();
+      lock();
     }
+  }
+
+  // Any thread: a snapshot, and exact for who has both locks.
+  std::size_t size() const noexcept {
+    const std::size_t popped = popping_.passed.load(std::memory_order_relaxed);
+    const std::size_t pushed = pushing_.passed.load(std::memory_order_relaxed);
+    return pushed > popped ? pushed - popped : 0;
+  }
+
+  // How many it has memory for. Changes under both locks.
+  std::size_t room() const noexcept { return room_; }
+
+  // Who has the push end: a yes is true until it pushes.
+  bool has_place() noexcept {
+    const std::size_t pushed = pushing_.passed.load(std::memory_order_relaxed);
+    if (pushed - pushing_.seen_of_other >= room_) {
+      pushing_.seen_of_other = popping_.passed.load(std::memory_order_acquire);  // IR2
+    }
+    return pushed - pushing_.seen_of_other < room_;
+  }
+
+  // The same, if there is a place.
+  void push(item<T>& full) noexcept {
+    full.put_into(cells_[pushing_.next]);
+    pushing_.go_on(room_);
+  }
+
+  // Who has the pop end: a yes is true until it pops.
+  bool has_item() noexcept {
+    const std::size_t popped = popping_.passed.load(std::memory_order_relaxed);
+    if (popped >= popping_.seen_of_other) {
+      popping_.seen_of_other = pushing_.passed.load(std::memory_order_acquire);  // IR1
+    }
+    return popped < popping_.seen_of_other;
+  }
+
+  // The same, if there is an item.
+  void pop(item<T>& empty) noexcept {
+    empty.take_from(cells_[popping_.next]);
+    popping_.go_on(room_);
   }
 
   // The room to ask for when there are so many items and no more room, and there may be `most`.
@@ -155,27 +196,29 @@ class item_ring {
   // Throws std::bad_alloc.
   static memory make(std::size_t room) { return memory(new cell[room]); }
 
-  // Moves into more memory; what it had lies there afterwards.
+  // Under both locks. Moves into more memory; what it had lies there afterwards.
   void move_into(memory& larger, std::size_t room) noexcept {
     const std::size_t count = size();
+    std::size_t from = popping_.next;
     for (std::size_t i = 0; i != count; ++i) {
       item<T> each;
-      each.take_from(cells_[begin_]);
+      each.take_from(cells_[from]);
       each.put_into(larger[i]);
-      begin_ = begin_ + 1 == room_ ? 0 : begin_ + 1;
+      from = from + 1 == room_ ? 0 : from + 1;
     }
-    begin_ = 0;
-    end_ = count;
+    popping_.next = 0;
+    pushing_.next = count;
     room_ = room;
     cells_.swap(larger);
   }
 
-  // Of an empty ring: the memory of many items is the caller's. Null: they were not many.
+  // The same, of an empty ring: the memory of many items is the caller's. Null: they were not many.
   memory give_up_memory() noexcept {
     if (room_ <= kept_room) {
       return nullptr;
     }
     room_ = 0;
+    popping_.next = pushing_.next = 0;
     return std::move(cells_);
   }
 
@@ -183,13 +226,27 @@ class item_ring {
   static constexpr std::size_t least_room = 16;
   static constexpr std::size_t kept_room = 1024;
 
-  void set_size(std::size_t size) noexcept { size_.store(size, std::memory_order_relaxed); }
+  // No cache line of the one is one of the other's, or of what lies beside them. (An alignment would not hold in a
+  // coroutine's frame.)
+  struct end {
+    std::byte apart[64];
+    brief_mutex mutex;              // Of what follows.
+    atomic<std::size_t> passed{0};  // Of all that have been pushed, or popped.
+    std::size_t seen_of_other = 0;  // May be behind.
+    std::size_t next = 0;           // A place.
 
+    void go_on(std::size_t room) noexcept {
+      next = next + 1 == room ? 0 : next + 1;
+      const std::size_t all = passed.load(std::memory_order_relaxed) + 1;
+      passed.store(all, std::memory_order_release);  // IR1 IR2
+    }
+  };
+
+  end pushing_;
+  end popping_;
+  std::byte apart_[64];
   memory cells_;
   std::size_t room_ = 0;
-  std::size_t begin_ = 0;  // The oldest item.
-  std::size_t end_ = 0;    // Where the next will lie.
-  atomic<std::size_t> size_{0};
 };
 
 }  // namespace coppice::inline v0::detail

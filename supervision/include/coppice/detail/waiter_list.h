@@ -136,6 +136,16 @@ class waiter_list {
   waiter* first() const noexcept { return here_or_null(ends_.next_); }
   waiter* after(const waiter& one) const noexcept { return here_or_null(one.next_); }
 
+  // Does somebody wait who could be served now, under another ticket?
+  bool someone_open_besides(const ticket& wait) const noexcept {
+    for (const waiter* each = first(); each != nullptr; each = after(*each)) {
+      if (!each->waits_under(wait) && each->open()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   // The operation itself, in arm(): waits behind all others.
   void add(waiter& last, const ticket& wait, worker_core& here) noexcept {
     last.wait_ = wait;
