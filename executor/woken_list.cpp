@@ -1,6 +1,7 @@
 #include <coppice/detail/woken_list.h>
 
 #include "executor/executor_core.h"
+#include "executor/worker.h"
 
 #include <coppice/detail/suspension.h>
 #include <coppice/detail/worker_core.h>
@@ -29,11 +30,7 @@ void woken_list::queue_all() noexcept {
   } else if (each->next == nullptr) {
     here->post_next(*each);
   } else {
-    while (each != nullptr) {
-      job* const later = each->next;
-      here->post(*each);
-      each = later;
-    }
+    static_cast<worker*>(here)->add_all_ready(*each);
   }
 }
 

@@ -242,36 +242,6 @@ job* worker::take_submitted() noexcept {
   return found;
 }
 
-// Wakes come as a stack; they are put into order of arrival.
-bool worker::collect_wakes() noexcept {
-  while (backlog_first_ != nullptr) {
-    job* const later = backlog_first_->next;  // Once it is public, a thief may have run it.
-    if (ready_.try_push(backlog_first_) == push_result::full) {
-      break;
-    }
-    backlog_first_ = later;
-    ready_.publish();
-  }
-  if (!home.wakes_in_sight()) {
-    return false;
-  }
-  job* newest = home.take_wakes();
-  job* oldest = nullptr;
-  while (newest != nullptr) {
-    job* const earlier = newest->next;
-    newest->next = oldest;
-    oldest = newest;
-    newest = earlier;
-  }
-  const bool any = oldest != nullptr;
-  while (oldest != nullptr) {
-    job* const later = oldest->next;
-    add_ready(*oldest);
-    oldest = later;
-  }
-  return any;
-}
-
 // Called from the fork path every few microseconds.
 bool worker::others_wait() noexcept {
   count(counters_.looks);
@@ -285,24 +255,6 @@ bool worker::others_wait() noexcept {
   others_first_ = home.wakes_in_sight() || home.submitted_in_sight() || ready_.has_public() ||
                   backlog_first_ != nullptr || walk_to_join();
   return others_first_;
-}
-
-void worker::add_ready(job& ready) noexcept {
-  if (bag_ != nullptr) [[unlikely]] {
-    bag_forks();
-    if (bag_->make_room()) {
-      bag_->add(ready);
-      return;
-    }
-  }
-  if (backlog_first_ == nullptr && ready_.try_push(&ready) != push_result::full) [[likely]] {
-    ready_.publish();
-    home.wake_if_wanted();
-    return;
-  }
-  ready.next = nullptr;
-  (backlog_first_ == nullptr ? backlog_first_ : backlog_last_->next) = &ready;
-  backlog_last_ = &ready;
 }
 
 job* worker::search() noexcept {

@@ -64,6 +64,7 @@ class worker final : public worker_core {
 
  private:
   friend class worker_core;
+  friend class woken_list;
   friend class executor_core;
   friend class standstill;
 
@@ -97,6 +98,8 @@ class worker final : public worker_core {
   void run_job(job& found) noexcept;
   time_point read_clock() noexcept;
   void add_ready(job& ready) noexcept;
+  // Each is the `next` of the one before it.
+  void add_all_ready(job& first) noexcept;
 
   const std::size_t index_;
   deque<job> ready_;              // Resumable jobs in order of arrival; all of it public.
