@@ -210,6 +210,7 @@ TYPED_TEST(ChannelRace, PlainThreadsAgainstTasksThatAreStopped) {
   std::thread sink([&] {
     for (;;) {
       const bool last = out.closed();
+      EXPECT_LE(in.size(), in.capacity());
       if (const auto one = out.try_receive()) {
         all.note_received(number_of(*one));
       } else if (last) {

@@ -21,6 +21,7 @@
 #include <coppice/detail/waiter_list.h>
 #include <coppice/detail/waiting_place.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -163,7 +164,8 @@ class channel_core {
 
   // Any thread, without the lock. What was written before close() need not be visible.
   bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  std::size_t size() const noexcept { return items_.size(); }
+  // The two ends are counted one after the other, and items may pass in between.
+  std::size_t size() const noexcept { return std::min(items_.size(), capacity_); }
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:
