@@ -8,7 +8,6 @@
 //   somebody waits to send      the ring is full
 //
 // but that the two sides of one select(...) may wait for each other.
-//
 // The ring has a lock at each end. A sender needs but its own if there is a place and nobody waits to receive, a receiver
 // if there is an item and nobody waits to send. All else is done, and who waits changes, under both.
 //
@@ -164,7 +163,6 @@ class channel_core {
 
   // Any thread, without the lock. What was written before close() need not be visible.
   bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  // The two ends are counted one after the other, and items may pass in between.
   std::size_t size() const noexcept { return std::min(items_.size(), capacity_); }
   std::size_t capacity() const noexcept { return capacity_; }
 

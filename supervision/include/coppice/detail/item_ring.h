@@ -148,7 +148,7 @@ class item_ring {
     }
   }
 
-  // Any thread: a snapshot, and exact for who has both locks.
+  // Exact for who has both locks. To others a guess, and perhaps more than has room: items pass while it counts.
   std::size_t size() const noexcept {
     const std::size_t popped = popping_.passed.load(std::memory_order_relaxed);
     const std::size_t pushed = pushing_.passed.load(std::memory_order_relaxed);
