@@ -5,6 +5,7 @@
 
 #include <coppice/dump.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -15,8 +16,12 @@ namespace coppice::inline v0::detail {
 
 namespace {
 
-// Many cancels one after the other are looked at together.
+// Most of those that are asked to stop have ended a moment later: to look for them at once would only be in their way.
+// And many cancels one after the other are looked at together.
 constexpr int looks_per_limit = 8;
+
+// Looking at very many tasks takes long, and shall not take a core.
+constexpr int rests_per_look = 20;
 
 // False if the time is up before there was a post.
 bool wait_for_post(sem_t& posted, std::optional<time_point> until) noexcept {
@@ -96,16 +101,21 @@ void cancel_watch::cancel_requested() noexcept {
 }
 
 void cancel_watch::run_thread() noexcept {
+  duration last_look{};
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (!marked_.load(std::memory_order_relaxed)) {
-      wait_for_post(wake_, next_look());
+    if (marked_.load(std::memory_order_relaxed) || wait_for_post(wake_, next_look())) {
+      rest(std::max(limit_ / looks_per_limit, last_look * rests_per_look));
     }
     const time_point now = tasks_->time_now();
     look(now, now);
-    const time_point rested = now + limit_ / looks_per_limit;
-    while (!stopping_.load(std::memory_order_relaxed) && tasks_->time_now() < rested) {
-      wait_for_post(wake_, rested);
-    }
+    last_look = tasks_->time_now() - now;
+  }
+}
+
+void cancel_watch::rest(duration d) noexcept {
+  const time_point rested = tasks_->time_now() + d;
+  while (!stopping_.load(std::memory_order_relaxed) && tasks_->time_now() < rested) {
+    wait_for_post(wake_, rested);
   }
 }
 

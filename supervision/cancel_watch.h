@@ -49,6 +49,7 @@ class cancel_watch final : public cancel_observer, job {
 
   void start() noexcept;
   void run_thread() noexcept;
+  void rest(duration d) noexcept;
   void look(time_point seen, time_point now) noexcept;
   std::optional<time_point> next_look() const noexcept;
 
