@@ -8,7 +8,7 @@
 namespace coppice::inline v0::detail {
 
 task_node::task_node(outcome_cell& task, cancel_node* parent) noexcept
-    : strand_node(parent), task_(task) {
+    : strand_node(parent, 0, scope_state::what::task), task_(task) {
   run = &task_node::deliver;
 }
 

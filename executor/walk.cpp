@@ -55,23 +55,35 @@ void stop(suspension& waiter, worker_core& here) noexcept {
   }
 }
 
+// That whatever waits directly in a set is to stop, says the branch whose set it is: at that epoch.
+struct verdict {
+  std::uint64_t set = 0;  // 0: of none.
+  epoch at = 0;
+};
+
 // Resumes, or stops, or leaves alone whoever waits at the slot. It is taken back to arming meanwhile, as by its
-// suspender: what comes in between leaves `fired`, and is then ours to make good.
-void look_at(slot& at, std::uint64_t generation, worker_core& here) noexcept {
+// suspender: what comes in between leaves `fired`, and is then ours to make good. True if all that waits directly in
+// the same set is to stop, at the epoch `now`.
+bool look_at(slot& at, std::uint64_t generation, worker_core& here, epoch& now) noexcept {
   if (!at.retract(generation)) {
-    return;
+    return false;
   }
   suspension& waiter = at.waiter();
   prefetch_task(waiter.asks());
   switch (waiter.publish_again(here, at, generation)) {
     case suspension::end_of_suspending::asleep:
-      return;
+      return false;
     case suspension::end_of_suspending::over:
       here.post(waiter.resumption());
-      return;
+      return false;
     case suspension::end_of_suspending::stopped:
-      stop(waiter, here);
+      break;
   }
+  now = here.cancel_epoch->load(std::memory_order_seq_cst);  // S3
+  cancel_node* const deciding = at.direct() ? waiter.asks()->decides_directly() : nullptr;
+  const bool all = deciding != nullptr && deciding->cancelled_at(now);
+  stop(waiter, here);
+  return all;
 }
 
 // Where a walk stands in one set: goes once through all chunks; in one that it shares three times, through those of
@@ -96,6 +108,9 @@ class position {
     skip();
   }
   std::uint64_t walk() const noexcept { return walk_; }
+
+  // Of the chunk that it is in, now; 0: it is in none.
+  std::uint64_t set() const noexcept { return chunk_ != nullptr ? chunk_->set() : 0; }
 
   bool over() const noexcept { return chunk_ == nullptr; }
   void end() noexcept { chunk_ = nullptr; }
@@ -272,7 +287,7 @@ class walker {
   void visit(slot& each) noexcept {
     const slot::view seen = each.look();
     if (seen.at == slot::state::suspended) {
-      look_at(each, seen.generation, here_);
+      visit_waiting(each, seen.generation);
     } else if (seen.at == slot::state::link) {
       if (slot_chunk* const first = each.linked(seen)) {
         descend(*first);
@@ -281,6 +296,22 @@ class walker {
   }
 
  private:
+  // Where the verdict is known already, and still stands, the leaf's node need not be asked. Both are looked at behind
+  // the slot: so the wait is one of that set, if the claim wins, and a shield that was there before it is seen.
+  void visit_waiting(slot& each, std::uint64_t generation) noexcept {
+    const std::uint64_t set = at_.set();
+    if (set == known_.set && set != 0 && each.direct() &&
+        here_.cancel_epoch->load(std::memory_order_seq_cst) == known_.at) {  // S3
+      if (each.claim_suspended(generation)) {
+        stop(each.waiter(), here_);
+      }
+      return;
+    }
+    epoch now = 0;
+    const bool all = look_at(each, generation, here_, now);
+    known_ = all ? verdict{set, now} : verdict();
+  }
+
   void run() noexcept {
     for (;;) {
       while (!at_.over()) {
@@ -340,6 +371,7 @@ class walker {
   promise_base* const kept_stopping_;
   std::uint64_t shared_ = 0;  // The walk that others may join.
   bool joined_ = false;       // It is another worker's.
+  verdict known_;
   position at_;
   positions above_;
 };

@@ -2,10 +2,43 @@
 #include <coppice/detail/walk_ledger.h>
 
 #include <coppice/detail/outcome_cell.h>
+#include <coppice/detail/worker_core.h>
 
+#include <new>
 #include <utility>
 
 namespace coppice::inline v0::detail {
+
+bool walk_ledger::note_put_off(receiver& task) noexcept {
+  try {
+    put_off_.push_back(&task);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+// Who hears of an end may stop others.
+void walk_ledger::tell_put_off(worker_core& here) noexcept {
+  constexpr std::size_t ahead = 4;
+  constexpr std::size_t kept = 4096;
+  for (std::size_t i = 0; i < put_off_.size(); ++i) {
+    if (i + ahead < put_off_.size()) {
+      const char* const cell = reinterpret_cast<const char*>(put_off_[i + ahead]);
+      for (int line = 0; line != 5; ++line) {
+        __builtin_prefetch(cell + 64 * line, 1);
+      }
+    }
+    auto& task = static_cast<outcome_cell&>(*put_off_[i]);
+    here.scope = &task.node();  // For the destructors of what it was started from.
+    static_cast<void>(put_off_[i]->stopped(here));
+    here.settle();
+  }
+  put_off_.clear();
+  if (put_off_.capacity() > kept) {
+    std::vector<receiver*>().swap(put_off_);
+  }
+}
 
 // What is called may write down more.
 void walk_ledger::pay(worker_core& here) noexcept {

@@ -182,20 +182,40 @@ void promise_base::resume_yielded(job& self, worker_core& here) noexcept {
   }
 }
 
-// Iterative: however deep the chain of awaits, the stack stays flat.
 std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_core& here) noexcept {
+  return unwind(innermost, here, nullptr);
+}
+
+std::coroutine_handle<> promise_base::unwind_below_task(promise_base& innermost,
+                                                        worker_core& here) noexcept {
+  return unwind(innermost, here, innermost.scope_);
+}
+
+// Iterative: however deep the chain of awaits, the stack stays flat.
+std::coroutine_handle<> promise_base::unwind(promise_base& innermost, worker_core& here,
+                                             cancel_node* waits_at) noexcept {
   promise_base* ended = &innermost;
   here.scope = ended->scope_;  // For the destructors.
   for (;;) {
     const continuation after = ended->continuation_;
     if (hooked(after)) [[unlikely]] {
+      if (waits_at != nullptr) {
+        waits_at->describe(nullptr);
+      }
       ended->continuation_ = with_stop(after);
       return end_body(*ended, here);
     }
     void* const target = ended->target_;
     const std::uint32_t chain = ended->chain;
     ended->handle().destroy();
+    if (after == continuation::task) {
+      auto& cell = *static_cast<receiver*>(target);
+      return here.ledger.put_off(cell) ? nothing_next() : cell.stopped(here);
+    }
     if (after != continuation::caller) {
+      if (waits_at != nullptr) {
+        waits_at->describe(nullptr);
+      }
       return stop_target(after, target, chain, here);
     }
     ended = static_cast<promise_base*>(target);
@@ -215,6 +235,7 @@ std::coroutine_handle<> promise_base::stop_target(continuation after, void* targ
     case continuation::fork_each:
       return static_cast<fork_base*>(target)->child_stopped(here, chain);
     case continuation::receiver:
+    case continuation::task:
       return static_cast<receiver*>(target)->stopped(here);
     default:
       return here.stop_from_loop(*static_cast<promise_base*>(target));

@@ -33,6 +33,14 @@ class leaves {
   std::size_t count() const noexcept { return gone_.size(); }
   bool all_asleep() const noexcept { return asleep_.load(std::memory_order_relaxed) == count(); }
 
+  std::size_t gone() const noexcept {
+    std::size_t count = 0;
+    for (const std::atomic<int>& each : gone_) {
+      count += each.load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    }
+    return count;
+  }
+
   bool all_gone_once() const noexcept {
     bool once = true;
     for (const std::atomic<int>& each : gone_) {
@@ -157,6 +165,61 @@ TEST_P(FanOut, ReachesAllThatStandBelowManyGroups) {
       group.cancel();
     };
     co_await with_group(body);
+  };
+  on_.block_on(main);
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// What a task holds is let go before any of them is told of its end.
+TEST(FanOutOnOneWorker, LetsAllFramesGoBeforeItTellsTheTasks) {
+  leaves all(1'500);
+  runtime on({.threads = 1});
+  std::size_t told = 0;
+  const auto main = [&]() -> task<> {
+    const auto body = [&](task_group& group) -> task<> {
+      for (std::size_t i = 0; i != all.count(); ++i) {
+        group.spawn(all.lie_down(i)).on_done([&] { told += all.all_gone_once() ? 1 : 0; });
+      }
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      group.cancel();
+    };
+    co_await with_group(body);
+  };
+  on.block_on(main);
+  EXPECT_EQ(told, all.count());
+}
+
+// A walk that a shield keeps from a group finds one there that was cancelled by itself. The others are none of its business.
+TEST_P(FanOut, TakesNoneWithOneThatWasCancelledByItself) {
+  leaves all(600);
+  const auto main = [&]() -> task<> {
+    const auto outer = [&](task_group& above) -> task<> {
+      const auto inner = [&](task_group& group) -> task<> {
+        std::vector<task_handle<>> handles;
+        for (std::size_t i = 0; i != all.count(); ++i) {
+          handles.push_back(group.spawn(all.lie_down(i)));
+        }
+        while (!all.all_asleep()) {
+          co_await yield();
+        }
+        above.cancel();
+        handles[10].cancel();
+        handles[300].cancel();
+        co_await as_result(handles[10]);
+        co_await as_result(handles[300]);
+        for (int i = 0; i != 100; ++i) {
+          co_await yield();
+        }
+        EXPECT_EQ(all.gone(), 2u);
+        group.cancel();
+      };
+      const auto guarded = [&]() -> task<> { co_await shield(with_group(inner)); };
+      above.spawn(guarded);
+      co_return;
+    };
+    co_await with_group(outer);
   };
   on_.block_on(main);
   EXPECT_TRUE(all.all_gone_once());

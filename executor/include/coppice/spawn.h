@@ -48,7 +48,7 @@ class started_task {
 
   promise_base* begin(receiver& to, cancel_node* node, result_slot<T>& result) noexcept {
     promise_base& started = task_access::release(task_);
-    started.continue_with(to, node, result.place_of_value());
+    started.continue_with(to, node, result.place_of_value(), true);
     return &started;
   }
 
@@ -81,7 +81,7 @@ class started_call {
         throw usage_error("spawn of a callable that gives an empty task");
       }
       promise_base& started = task_access::release(made);
-      started.continue_with(to, node, result.place_of_value());
+      started.continue_with(to, node, result.place_of_value(), true);
       return &started;
     } else if constexpr (std::is_void_v<T>) {
       call();

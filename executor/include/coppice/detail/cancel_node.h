@@ -109,7 +109,20 @@ class COPPICE_EXPORT cancel_node {
   }
 
   // Is it the node of a task?
-  virtual bool is_task() const noexcept { return false; }
+  bool is_task() const noexcept { return state_.is() == scope_state::what::task; }
+
+  // Whether what waits immediately below it stops is decided by one branch: the one in whose set its slot lies. For
+  // neither a task's node nor a branch stands between them, and a task's is never shielded. Null: it is not so.
+  cancel_node* decides_directly() noexcept {
+    switch (state_.is()) {
+      case scope_state::what::task:
+        return parent();
+      case scope_state::what::branch:
+        return this;
+      default:
+        return nullptr;
+    }
+  }
 
   // What else a node may be, of those above one that lives. Each is null, or never, where it is not.
   virtual scope_core* scope() noexcept { return nullptr; }    // A scope that users know.
@@ -130,8 +143,9 @@ class COPPICE_EXPORT cancel_node {
   friend class branch_node;
   friend class strand_node;
 
-  explicit cancel_node(cancel_node* parent = nullptr, epoch seen = 0) noexcept
-      : seen_(seen), parent_(parent) {}
+  explicit cancel_node(cancel_node* parent = nullptr, epoch seen = 0,
+                       scope_state::what is = scope_state::what::other) noexcept
+      : seen_(seen), parent_(parent), state_(is) {}
   ~cancel_node() = default;
 
   // Looks again, at this node and all above it, and remembers the answer for `now`, which was read before.
@@ -180,10 +194,11 @@ class COPPICE_EXPORT cancel_node {
 
 class COPPICE_EXPORT branch_node : public cancel_node {
  public:
-  branch_node(cancel_node* parent, epoch seen) noexcept : cancel_node(parent, seen) {}
+  branch_node(cancel_node* parent, epoch seen) noexcept
+      : cancel_node(parent, seen, scope_state::what::branch) {}
 
   // A root.
-  branch_node() noexcept { static_cast<void>(state_.begin_link()); }
+  branch_node() noexcept : branch_node(nullptr, 0) { static_cast<void>(state_.begin_link()); }
 
   slot& enroll(worker_core& here, const char* what) override;
   void withdraw(slot& over, worker_core& here) noexcept override;
@@ -229,8 +244,9 @@ class COPPICE_EXPORT branch_node : public cancel_node {
 
 class COPPICE_EXPORT strand_node : public cancel_node {
  public:
-  explicit strand_node(cancel_node* parent = nullptr, epoch seen = 0) noexcept
-      : cancel_node(parent, seen),
+  explicit strand_node(cancel_node* parent = nullptr, epoch seen = 0,
+                       scope_state::what is = scope_state::what::other) noexcept
+      : cancel_node(parent, seen, is),
         outermost_(parent != nullptr && parent->strand() != nullptr ? parent->strand()->outermost_
                                                                     : this),
         told_(outermost_ == this ? this : outermost_->told_) {}

@@ -66,7 +66,7 @@ struct final_awaiter {
       return static_cast<fork_each_base*>(static_cast<fork_base*>(target))
           ->child_ended(here, chain);
     }
-    if (continuation == kind::receiver) [[likely]] {
+    if (continuation == kind::receiver || continuation == kind::task) [[likely]] {
       return static_cast<receiver*>(target)->completed(here);
     }
     return promise_base::stop_target(continuation, target, chain, here);

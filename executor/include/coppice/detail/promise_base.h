@@ -106,8 +106,9 @@ class promise_base : public job {
     place_ = place;
   }
 
-  void continue_with(receiver& other, cancel_node* scope, void* place) noexcept {
-    continuation_ = continuation::receiver;
+  // `task`: it is the cell of a spawned task, which this coroutine is the outermost of.
+  void continue_with(receiver& other, cancel_node* scope, void* place, bool task = false) noexcept {
+    continuation_ = task ? continuation::task : continuation::receiver;
     target_ = &other;
     scope_ = scope;
     place_ = place;
@@ -156,6 +157,10 @@ class promise_base : public job {
   COPPICE_EXPORT static std::coroutine_handle<> unwind(promise_base& innermost,
                                                        worker_core& here) noexcept;
 
+  // The same of one that waited immediately below its task's node, which has not been told that it waits no more.
+  COPPICE_EXPORT static std::coroutine_handle<> unwind_below_task(promise_base& innermost,
+                                                                  worker_core& here) noexcept;
+
   // Ends a suspended coroutine whose result has been given: destroys its frame, and goes on with what waits for it.
   static std::coroutine_handle<> leave_suspended(promise_base& ended, worker_core& here) noexcept;
 
@@ -189,7 +194,7 @@ class promise_base : public job {
   template <bool Plain>
   friend struct final_awaiter;
 
-  enum class continuation : unsigned char { caller, fork, fork_each, receiver };
+  enum class continuation : unsigned char { caller, fork, fork_each, receiver, task };
 
   // Set in continuation_: the end that the coroutine has reached is a stop; and what it goes on with waits for a hook.
   static constexpr unsigned char stop_bit = 0x80;
@@ -204,6 +209,10 @@ class promise_base : public job {
   static constexpr bool hooked(continuation after) noexcept {
     return (static_cast<unsigned char>(after) & hook_bit) != 0;
   }
+
+  // `waits_at`: the node that is to be told that nothing waits at it, unless its task ends; null if it knows.
+  static std::coroutine_handle<> unwind(promise_base& innermost, worker_core& here,
+                                        cancel_node* waits_at) noexcept;
 
   // The body of one with a hook has ended.
   COPPICE_EXPORT static std::coroutine_handle<> end_body(promise_base& ended,

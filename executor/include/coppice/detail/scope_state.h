@@ -7,6 +7,8 @@
 //     left        it has been left to the root, or is about to be: nobody links it any more
 //     apart       a branch that is linked past the strand it stands under; and the outermost of those strands
 //
+// and, for ever, what it is: a task's, a branch, or something else.
+//
 // Orderings
 //   N1  request() sets the flag behind the reason, requested() acquires it: who sees it finds the reason.
 #pragma once
@@ -19,6 +21,17 @@ namespace coppice::inline v0::detail {
 
 class scope_state {
  public:
+  enum class what : std::uint32_t { other = 0, task = 64, branch = 128 };
+
+  constexpr scope_state() noexcept = default;
+  constexpr explicit scope_state(what of) noexcept : word_(static_cast<std::uint32_t>(of)) {}
+
+  what is() const noexcept {
+    constexpr auto mask =
+        static_cast<std::uint32_t>(what::task) | static_cast<std::uint32_t>(what::branch);
+    return static_cast<what>(word_.load(std::memory_order_relaxed) & mask);
+  }
+
   // True for the first to ask.
   bool request() noexcept {
     const std::uint32_t before =

@@ -65,8 +65,12 @@ class slot {
     return true;
   }
 
-  // Suspender: begins a wait. The slot must be empty or held. Returns its generation.
-  std::uint64_t arm(suspension& waiter) noexcept { return arm_with(&waiter); }
+  // Suspender: begins a wait. The slot must be empty or held. Returns its generation. `direct`: nobody but the branch
+  // in whose set the slot lies decides whether it is to stop.
+  std::uint64_t arm(suspension& waiter, bool direct = false) noexcept {
+    return arm_with(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&waiter) |
+                                            std::uintptr_t{direct}));
+  }
 
   // The same of whatever else the slots of a set stand for.
   std::uint64_t arm_with(void* target) noexcept {
@@ -168,7 +172,14 @@ class slot {
   }
 
   // The winner's, or that of whoever has retracted it.
-  suspension& waiter() const noexcept { return *static_cast<suspension*>(target()); }
+  suspension& waiter() const noexcept {
+    return *reinterpret_cast<suspension*>(reinterpret_cast<std::uintptr_t>(target()) &
+                                          ~std::uintptr_t{1});
+  }
+
+  // A walker, that has seen it suspended: of that wait, if a claim of its generation then wins.
+  bool direct() const noexcept { return (reinterpret_cast<std::uintptr_t>(target()) & 1) != 0; }
+
   void* target() const noexcept { return target_.load(std::memory_order_relaxed); }
 
   // The owner of an empty slot, in a list of such.

@@ -28,11 +28,14 @@ class COPPICE_EXPORT suspension {
   // A winner on any thread: the waiting code goes on on a worker.
   void resume() noexcept;
 
+  // A winner: where it waits.
+  executor_core& home() const noexcept { return *home_; }
+
   // A canceller, on a worker.
   std::coroutine_handle<> stop(worker_core& here) noexcept { return stop_(*this, here); }
 
   // A winner: whom it asks whether to stop; null if nobody.
-  const cancel_node* asks() const noexcept { return scope_; }
+  cancel_node* asks() const noexcept { return scope_; }
 
   // Its slot, from its cancel node; null when it waits for nothing.
   slot* at = nullptr;
@@ -88,8 +91,6 @@ class COPPICE_EXPORT suspension {
       }
     }
   }
-
-  executor_core& home() const noexcept { return *home_; }
 
  private:
   // All are begin()'s.

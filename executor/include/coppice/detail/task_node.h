@@ -33,7 +33,6 @@ class COPPICE_EXPORT task_node final : public strand_node, job {
   }
 
   outcome_cell* task() const noexcept override { return &task_; }
-  bool is_task() const noexcept override { return true; }
   token_place* tokens() noexcept override { return &tokens_; }
   bool ended() const noexcept override;
   const binding_ref* bindings() const noexcept override;

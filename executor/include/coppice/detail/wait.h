@@ -57,7 +57,8 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     task_ = &task;
     slot& mine = task.scope()->enroll(here, here.label_of_wait(Source::name));
     at = &mine;
-    const std::uint64_t generation = mine.arm(*this);
+    below_task_ = task.scope()->is_task();
+    const std::uint64_t generation = mine.arm(*this, task.scope()->decides_directly() != nullptr);
     try {
       source_.arm(ticket{&mine, generation}, here);
     } catch (...) {
@@ -85,7 +86,13 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
 
  private:
   static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
-    return promise_base::unwind(*static_cast<wait_operation&>(self).task_, here);
+    auto& mine = static_cast<wait_operation&>(self);
+    promise_base& task = *mine.task_;
+    if (!mine.below_task_) {
+      return promise_base::unwind(task, here);
+    }
+    mine.stopped_ = true;
+    return promise_base::unwind_below_task(task, here);
   }
 
   // A request may have come between the look on entry and the end of what is waited for, and have caused it.
@@ -104,11 +111,19 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     }
   }
 
+  // Of one that is stopped the task's node need not know, as the task mostly ends: a walk leaves it alone.
   void withdraw() noexcept {
-    task_->scope()->withdraw(*std::exchange(at, nullptr), *this_worker());
+    slot& mine = *std::exchange(at, nullptr);
+    if (stopped_) {
+      mine.rest();
+    } else {
+      task_->scope()->withdraw(mine, *this_worker());
+    }
   }
 
   Source source_;
+  bool below_task_ = false;       // Nothing stands between it and its task's node.
+  bool stopped_ = false;          // Then by unwind().
   promise_base* task_ = nullptr;  // The suspender.
 };
 

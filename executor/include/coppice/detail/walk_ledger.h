@@ -4,6 +4,9 @@
 // refer to the same reason: locked instructions, on lines that another worker has just written. So the worker keeps
 // account of one keeper and one reason at a time, in plain memory, and settles it once in a while. What is owed stays
 // counted meanwhile, so that nobody takes the keeper to have lost its tasks too early; nothing waits for it but joins.
+//
+// And first all frames go, of all tasks that the walk stops, and only then are the tasks told. What a task holds is let go
+// when its frame goes; all else that its end means lies elsewhere in memory, and takes longer.
 #pragma once
 
 #include <coppice/detail/export.h>
@@ -11,9 +14,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace coppice::inline v0::detail {
 
+class receiver;
 class task_keeper;
 class worker_core;
 
@@ -29,11 +34,17 @@ class COPPICE_EXPORT walk_ledger {
 
   void begin_walk() noexcept { ++walks_; }
   void end_walk(worker_core& here) noexcept {
+    if (walks_ == 1) {
+      tell_put_off(here);
+    }
     if (--walks_ == 0) {
       settle(here);
       settle_reason();
     }
   }
+
+  // The task, whose frames are gone, is told of its stop when the walk is over. False: it is to be told now.
+  bool put_off(receiver& task) noexcept { return walks_ != 0 && note_put_off(task); }
 
   // While open: one of its tasks has left the keeper; it has given back a reference to it.
   void leave(task_keeper& keeper, worker_core& here) noexcept {
@@ -74,6 +85,8 @@ class COPPICE_EXPORT walk_ledger {
       keeper_ = &keeper;
     }
   }
+  bool note_put_off(receiver& task) noexcept;
+  void tell_put_off(worker_core& here) noexcept;
   void pay(worker_core& here) noexcept;
   void stock(const reason_block& reason) noexcept;
   void settle_reason() noexcept;
@@ -84,6 +97,7 @@ class COPPICE_EXPORT walk_ledger {
   std::uint32_t references_ = 0;  // To the reason, that nobody else has.
   task_keeper* keeper_ = nullptr;
   const reason_block* reason_ = nullptr;
+  std::vector<receiver*> put_off_;
 };
 
 }  // namespace coppice::inline v0::detail
