@@ -4,7 +4,14 @@
 
 namespace coppice::inline v0::detail {
 
-// Opening it again releases as well.
+gate::~gate() {
+  const std::lock_guard lock(place_.mutex);
+  if (tickets_.someone_waits()) {
+    end_of_waiting_place(place_.what());
+  }
+}
+
+// Opening it again releases as well. Behind the lock the gate may be gone.
 void gate::open() noexcept {
   state before = state_.load(std::memory_order_relaxed);
   while (before != state::awaited) {
@@ -15,7 +22,9 @@ void gate::open() noexcept {
   }
   std::unique_lock lock(place_.mutex);
   static_cast<void>(state_.exchange(state::open, std::memory_order_acq_rel));  // GA1
+  ticket_queue passing(std::move(tickets_));
   place_.release_all(std::move(lock));
+  passing.end_all();
 }
 
 // Who closes it and then looks whether there is anything to do sees what those did who had opened it.
@@ -26,26 +35,33 @@ void gate::close() noexcept {
                                                    std::memory_order_relaxed));
 }
 
-void gate::passer::arm(const ticket& wait, worker_core& here) noexcept {
-  const std::lock_guard lock(through_.place_.mutex);
+bool gate::begin_waiting() noexcept {
   state before = state::closed;
-  if (!through_.state_.compare_exchange_strong(before, state::awaited, std::memory_order_relaxed,
-                                               std::memory_order_acquire) &&  // GA1
-      before == state::open) {
-    static_cast<void>(serve_itself(wait));
+  return state_.compare_exchange_strong(before, state::awaited, std::memory_order_relaxed,
+                                        std::memory_order_acquire) ||  // GA1
+         before == state::awaited;
+}
+
+void gate::add(const ticket& wait) {
+  const std::lock_guard lock(place_.mutex);
+  if (begin_waiting()) {
+    tickets_.add(wait);
   } else {
-    through_.place_.waiters.add(*this, wait, here);
+    static_cast<void>(wait.claim());
   }
 }
 
-void gate::passer::disarm() noexcept {
-  if (const auto lock = leave(through_.place_.mutex)) {
-    if (through_.place_.waiters.empty()) {
-      state before = state::awaited;
-      static_cast<void>(through_.state_.compare_exchange_strong(
-          before, state::closed, std::memory_order_relaxed, std::memory_order_relaxed));
-    }
+void gate::part::arm(const ticket& wait, worker_core& here) noexcept {
+  const std::lock_guard lock(through_.place_.mutex);
+  if (through_.begin_waiting()) {
+    through_.place_.waiters.add(*this, wait, here);
+  } else {
+    static_cast<void>(serve_itself(wait));
   }
+}
+
+void gate::part::disarm() noexcept {
+  static_cast<void>(leave(through_.place_.mutex));
 }
 
 }  // namespace coppice::inline v0::detail

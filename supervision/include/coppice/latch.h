@@ -20,6 +20,7 @@ namespace detail {
 class latch_source : public gate::passer {
  public:
   using passer::passer;
+  using part_of_select = gate::part;
   static constexpr const char* name = "async_latch.wait";
 };
 
@@ -30,10 +31,8 @@ class latch_arrival : public gate::passer {
   latch_arrival(async_latch& at, gate& through, std::ptrdiff_t n) noexcept
       : passer(through), at_(at), n_(n) {}
 
-  COPPICE_EXPORT bool ready();
-
   // No part of a select(): to count down cannot be taken back.
-  bool served() const = delete;
+  COPPICE_EXPORT bool ready();
 
  private:
   async_latch& at_;
@@ -57,12 +56,13 @@ class COPPICE_EXPORT async_latch {
   // Any thread: is it at zero?
   bool try_wait() const noexcept { return gate_.is_open(); }
 
-  // Until it is at zero. A cancellation point.
+  // Until it is at zero. A cancellation point. Throws std::bad_alloc, as event::wait() does.
   detail::wait_operation<detail::latch_source> wait() noexcept {
     return detail::wait_operation<detail::latch_source>(detail::latch_source(gate_));
   }
 
-  // Both. A cancellation point: a stop on entry counts nothing down; one while it waits does not take the count back.
+  // Both. A cancellation point: a stop on entry counts nothing down; one while it waits does not take the count back, and
+  // nor does std::bad_alloc.
   detail::wait_operation<detail::latch_arrival> arrive_and_wait(std::ptrdiff_t n = 1) noexcept {
     return detail::wait_operation<detail::latch_arrival>(detail::latch_arrival(*this, gate_, n));
   }

@@ -32,7 +32,8 @@ class wait_branch {
   using value_type = typename Source::value_type;
   static constexpr bool is_performed = false;
 
-  explicit wait_branch(wait_operation<Source>&& from) : source_(std::move(from.waited_for())) {}
+  template <class From>
+  explicit wait_branch(wait_operation<From>&& from) : source_(std::move(from.waited_for())) {}
 
   // Takes effect now if it can.
   bool ready(worker_core&) { return source_.ready(); }
@@ -178,6 +179,13 @@ concept tells_whether_served = requires(const Source& source) {
 template <tells_whether_served Source>
 wait_branch<Source> branch_of_wait(wait_operation<Source>&& from) {
   return wait_branch<Source>(std::move(from));
+}
+
+// One that cannot tell has something else stand for it here.
+template <class Source>
+  requires tells_whether_served<typename Source::part_of_select>
+wait_branch<typename Source::part_of_select> branch_of_wait(wait_operation<Source>&& from) {
+  return wait_branch<typename Source::part_of_select>(std::move(from));
 }
 
 template <class Op>

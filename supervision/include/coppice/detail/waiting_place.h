@@ -26,6 +26,8 @@ class COPPICE_EXPORT waiting_place {
   // Terminates with a sentence if somebody waits.
   ~waiting_place();
 
+  const char* what() const noexcept { return what_; }
+
   std::mutex mutex;
   waiter_list waiters;  // Under the lock.
 
