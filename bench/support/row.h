@@ -56,10 +56,6 @@ struct row {
   const char* name;  // Behind that of its suite.
   unsigned workers;
   numbers (*measure)(const setting& at);
-
-  std::string full_name(const std::string& suite) const {
-    return suite + '/' + name + '/' + std::to_string(workers);
-  }
 };
 
 inline double ns_since(clock::time_point begun) noexcept {

@@ -23,7 +23,7 @@ struct state_of_run {
 };
 
 void run(benchmark::State& state, const row& one, state_of_run& all) {
-  const std::string name = one.full_name(all.of.name);
+  const std::string name = all.of.full_name(one);
   all.shown.step(name);
   for (auto _ : state) {
     try {
@@ -55,10 +55,10 @@ int run_suite(const suite& all, int argc, char** argv) {
     return 2;
   }
   state_of_run running = {all, given.quick(), progress(all.rows.size() * given.repetitions()),
-                          target_table(all.targets, all.comparisons)};
+                          target_table(all.targets, all.comparisons, all.conditions)};
   for (const row& one : all.rows) {
     benchmark::RegisterBenchmark(
-        one.full_name(all.name).c_str(),
+        all.full_name(one).c_str(),
         [&one, &running](benchmark::State& state) { run(state, one, running); })
         ->Iterations(1)
         ->UseManualTime()

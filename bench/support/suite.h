@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bench/support/row.h"
@@ -15,6 +16,13 @@ struct suite {
   std::span<const target> targets;
   std::span<const comparison> comparisons;
   unsigned repetitions;
+  bool workers_in_names = true;             // Behind them.
+  std::span<const target> conditions = {};  // Without which the table of targets is void.
+
+  std::string full_name(const row& of) const {
+    return std::string(name) + '/' + of.name +
+           (workers_in_names ? '/' + std::to_string(of.workers) : "");
+  }
 };
 
 // For main(): its status is 1 if a row failed, 2 if an argument is wrong.

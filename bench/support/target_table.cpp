@@ -1,6 +1,8 @@
 // How targets are laid out.
 #include "bench/support/target_table.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -19,30 +21,37 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-void print_line(std::ostream& out, std::string what, bool at_most, double limit, double measured,
-                const char* unit) {
-  what.resize(46, ' ');
+// What was promised, and what became of it.
+struct line {
+  std::string what;
+  bool at_most;
+  double limit;
+  double measured;
+  const char* unit;
+
+  bool missed() const noexcept { return at_most ? measured > limit : measured < limit; }
+};
+
+void print(std::ostream& out, line one, bool void_table) {
+  one.what.resize(46, ' ');
   std::string wanted =
-      std::string(at_most ? "at most " : "at least ") + number("%g ", limit) + unit;
+      std::string(one.at_most ? "at most " : "at least ") + number("%g ", one.limit) + one.unit;
   wanted.resize(26, ' ');
-  out << what << wanted;
-  if (std::isnan(measured)) {
+  out << one.what << wanted;
+  if (std::isnan(one.measured)) {
     out << "         -\n";
     return;
   }
-  const bool met = at_most ? measured <= limit : measured >= limit;
-  out << number("%10.4g", measured) << (met ? "  met\n" : "  missed\n");
+  out << number("%10.4g", one.measured)
+      << (void_table     ? "  void\n"
+          : one.missed() ? "  missed\n"
+                         : "  met\n");
 }
 
-}  // namespace
-
-double target_table::median(const std::string& row_name, const char* value) const {
-  const auto runs = runs_.find(row_name);
-  if (runs == runs_.end()) {
-    return nan;
-  }
+// Of one row; null: what each costs.
+double median_of_runs(const std::vector<numbers>& runs, const char* value) {
   std::vector<double> values;
-  for (const numbers& run : runs->second) {
+  for (const numbers& run : runs) {
     if (value == nullptr) {
       values.push_back(run.ns_each());
       continue;
@@ -56,16 +65,49 @@ double target_table::median(const std::string& row_name, const char* value) cons
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+}  // namespace
+
+double target_table::median(const char* rows, const char* value, choice of) const {
+  double chosen = nan;
+  for (const auto& [name, runs] : runs_) {
+    if (fnmatch(rows, name.c_str(), FNM_PATHNAME | FNM_EXTMATCH) == 0) {
+      const double each = median_of_runs(runs, value);
+      chosen = of == choice::least ? std::fmin(chosen, each) : std::fmax(chosen, each);
+    }
+  }
+  return chosen;
+}
+
 void target_table::print(std::ostream& out) const {
-  out << "target                                                                  measured\n";
+  if (runs_.empty()) {
+    return;
+  }
+  const auto worst = [](bool at_most) { return at_most ? choice::most : choice::least; };
+  const auto best = [](bool at_most) { return at_most ? choice::least : choice::most; };
+  std::vector<line> lines;
+  for (const target& one : conditions_) {
+    lines.push_back({one.what, one.at_most, one.limit,
+                     median(one.row, one.value, best(one.at_most)) / one.unit, one.unit_name});
+  }
+  const auto unmet = std::ranges::find_if(lines, &line::missed);
+  const std::string why = unmet == lines.end() ? "" : unmet->what;
   for (const target& one : targets_) {
-    print_line(out, one.what, one.at_most, one.limit, median(one.row, one.value) / one.unit,
-               one.unit_name);
+    lines.push_back({one.what, one.at_most, one.limit,
+                     median(one.row, one.value, worst(one.at_most)) / one.unit, one.unit_name});
   }
   for (const comparison& one : comparisons_) {
-    print_line(out, one.what, one.at_most, one.limit,
-               one.scale * median(one.numerator, one.value) / median(one.denominator, one.value),
-               one.unit_name);
+    const double measured = median(one.numerator, one.value, worst(one.at_most));
+    const double beside = median(one.denominator, one.value, best(one.at_most));
+    lines.push_back({one.what, one.at_most, one.limit,
+                     one.scale * (one.difference ? measured - beside : measured / beside),
+                     one.unit_name});
+  }
+  out << "target                                                                  measured\n";
+  for (const line& one : lines) {
+    bench::print(out, one, !why.empty());
+  }
+  if (!why.empty()) {
+    out << "void: this run says nothing, for a condition was missed: " << why << '\n';
   }
 }
 

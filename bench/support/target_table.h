@@ -11,6 +11,9 @@
 
 namespace bench {
 
+// A row may be named by a pattern, as of fnmatch(3): `*` for any part between two slashes, `@(one|other)`. What is promised
+// of several is promised of the worst, and what is compared with several is compared with the best.
+
 // A value of one row; null: what each costs.
 struct target {
   const char* what;
@@ -32,26 +35,32 @@ struct comparison {
   double limit;
   double scale;  // Of the ratio: 100 for a percentage.
   const char* unit_name;
+  bool difference = false;  // Of the two values, times `scale`, not their ratio.
 };
 
 class target_table {
  public:
-  target_table(std::span<const target> targets, std::span<const comparison> comparisons) noexcept
-      : targets_(targets), comparisons_(comparisons) {}
+  // `conditions`: what the best of their rows must meet, or the table is void, and says so.
+  target_table(std::span<const target> targets, std::span<const comparison> comparisons,
+               std::span<const target> conditions = {}) noexcept
+      : targets_(targets), comparisons_(comparisons), conditions_(conditions) {}
 
   void add(const std::string& row_name, const numbers& result) {
     runs_[row_name].push_back(result);
   }
 
-  // A line a target; medians over the repetitions. What was not measured is a dash.
+  // A line a target; medians over the repetitions. What was not measured is a dash; nothing at all if nothing was.
   void print(std::ostream& out) const;
 
  private:
-  // The median of a named value, or of what each costs if there is no name. NaN if it was not measured.
-  double median(const std::string& row_name, const char* value) const;
+  enum class choice { least, most };
+
+  // Of the rows that fit, the least or the greatest median. NaN if none was measured.
+  double median(const char* rows, const char* value, choice of) const;
 
   const std::span<const target> targets_;
   const std::span<const comparison> comparisons_;
+  const std::span<const target> conditions_;
   std::map<std::string, std::vector<numbers>> runs_;
 };
 
