@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "bench/supervision/crowd.h"
+#include "bench/support/crowd.h"
 #include "bench/support/opaque.h"
 
 namespace bench::supervision_suite {

@@ -2,7 +2,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_group.h>
 
-#include "bench/supervision/crowd.h"
+#include "bench/support/crowd.h"
 
 namespace bench::supervision_suite {
 namespace {

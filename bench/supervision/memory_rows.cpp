@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "bench/supervision/crowd.h"
+#include "bench/support/crowd.h"
 #include "bench/support/opaque.h"
 
 namespace bench::supervision_suite {

@@ -7,10 +7,6 @@
 
 namespace bench::supervision_suite {
 
-std::span<const row> cancel_rows() noexcept;
-std::span<const row> fan_out_rows() noexcept;
-std::span<const row> limit_rows() noexcept;
-std::span<const row> loaded_rows() noexcept;
 std::span<const row> wait_rows() noexcept;
 std::span<const row> memory_rows() noexcept;
 std::span<const row> group_rows() noexcept;

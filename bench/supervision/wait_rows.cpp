@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "bench/supervision/crowd.h"
+#include "bench/support/crowd.h"
 
 namespace bench::supervision_suite {
 namespace {

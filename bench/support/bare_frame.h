@@ -34,7 +34,10 @@ class bare_frame {
 
   explicit bare_frame(std::coroutine_handle<> own) noexcept : own_(own) {}
   bare_frame(bare_frame&& other) noexcept : own_(std::exchange(other.own_, nullptr)) {}
-  bare_frame& operator=(bare_frame&&) = delete;
+  bare_frame& operator=(bare_frame&& other) noexcept {
+    std::swap(own_, other.own_);
+    return *this;
+  }
   ~bare_frame() {
     if (own_) {
       own_.destroy();
@@ -43,6 +46,8 @@ class bare_frame {
 
   // It is not suspended again.
   void resume() noexcept { std::exchange(own_, nullptr).resume(); }
+  // Somebody else does that.
+  void release() noexcept { own_ = nullptr; }
   void fetch() const noexcept { __builtin_prefetch(own_.address(), 1); }
 
  private:

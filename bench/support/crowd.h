@@ -1,4 +1,4 @@
-// Suspended leaves, each of which notes when its frame goes, and what one cancel did to all of them.
+// Suspended leaves, each of which notes when its frame goes.
 #pragma once
 
 #include <coppice/coppice.h>
@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <vector>
 
-#include "bench/supervision/row.h"
+#include "bench/support/row.h"
 #include "bench/support/ticks.h"
 
-namespace bench::supervision_suite {
+namespace bench {
 
 using coppice::runtime;
 using coppice::task;
@@ -54,38 +54,7 @@ task<> sleeper(crowd& all, std::size_t which);
 // Until all are asleep, and the tasks that the last ones ran on have come to rest.
 task<> until_asleep(crowd& all);
 
-// One cancel's times.
-struct event {
-  ticks begun = 0;     // Just before the call.
-  ticks returned = 0;  // Just behind it.
-  ticks joined = 0;    // In the host, behind the scope.
-};
-
-// What is left over events: of each event's percentiles over its leaves, the median.
-class events {
- public:
-  explicit events(std::size_t most);
-
-  void add(const event& one, const crowd& of);
-  std::size_t count() const noexcept { return calls_.count(); }
-
-  // Their time is the median of the events' p99.9; or of the calls.
-  numbers observed();
-  numbers calls();
-
- private:
-  static double median(std::vector<double>& values);
-
-  const double ns_per_tick_;
-  samples calls_;
-  std::vector<double> p50_;
-  std::vector<double> p99_;
-  std::vector<double> p99_9_;
-  std::vector<double> last_;
-  std::vector<double> joined_;
-};
-
-// Where the other workers stand when one cancels.
+// Where the other workers stand when one of them begins.
 enum class others { search, sleep };
 
 coppice::options options_for(const setting& at, others doing);
@@ -93,4 +62,4 @@ coppice::options options_for(const setting& at, others doing);
 // As the options say: they search meanwhile, or have fallen asleep.
 void let_others(others doing);
 
-}  // namespace bench::supervision_suite
+}  // namespace bench
