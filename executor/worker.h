@@ -95,6 +95,7 @@ class worker final : public worker_core {
   bool work_in_sight() const noexcept;
   bool others_wait() noexcept;
   bool collect_wakes() noexcept;
+  void give_way_to_wakes() noexcept;
   void run_job(job& found) noexcept;
   time_point read_clock() noexcept;
   void add_ready(job& ready) noexcept;

@@ -119,7 +119,9 @@ std::coroutine_handle<> worker_core::go_on(promise_base& task) noexcept {
   if (--ready_awaits_left != 0) [[likely]] {
     return task.handle();
   }
-  static_cast<worker&>(*this).count_forced_yield();
+  auto& here = static_cast<worker&>(*this);
+  here.count_forced_yield();
+  here.give_way_to_wakes();
   post(task.as_job());
   return std::noop_coroutine();
 }
@@ -128,6 +130,7 @@ std::coroutine_handle<> worker_core::yield(promise_base& task) noexcept {
   if (task.scope()->cancelled_at(now())) {
     return stop_from_loop(task);
   }
+  static_cast<worker&>(*this).give_way_to_wakes();
   post(task.as_yielded_job());
   return std::noop_coroutine();
 }

@@ -32,6 +32,14 @@ bool worker::collect_wakes() noexcept {
   return true;
 }
 
+// What has come from elsewhere was there before the task that yields now: so a cancel waits for one slice of those that
+// compute, and not for two.
+void worker::give_way_to_wakes() noexcept {
+  if (home.wakes_in_sight()) {
+    collect_wakes();
+  }
+}
+
 void worker::add_ready(job& ready) noexcept {
   if (bag_ != nullptr) [[unlikely]] {
     bag_forks();

@@ -2,6 +2,7 @@
 #include "executor/worker.h"
 
 #include <coppice/detail/fork_join.h>
+#include <coppice/sleep.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -238,6 +239,19 @@ TEST(Worker, RunsEverythingThatIsQueuedBeforeItEnds) {
 }
 
 // A scope of the last task may be gone when the next job runs.
+// A cancel, say: who computes in slices must not be a slice ahead of it.
+TEST(Worker, RunsWhatCameFromElsewhereBeforeATaskThatYieldsBehindIt) {
+  bare_wait woken;
+  executor on({.threads = 1});
+  woken.begin_on(*on.state().core);
+  on.block_on([&]() -> task<> {
+    on.state().core->post(woken);
+    EXPECT_FALSE(woken.done);
+    co_await yield();
+    EXPECT_TRUE(woken.done);
+  });
+}
+
 TEST(Worker, AJobStandsUnderNoScopeUnlessItEntersOne) {
   executor on({.threads = 1});
   stub_node node(on);
