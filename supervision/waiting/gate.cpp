@@ -4,9 +4,9 @@
 
 namespace coppice::inline v0::detail {
 
+// Without the lock: where it is awaited nobody has opened it, and no call but that of open() may last until now.
 gate::~gate() {
-  const std::lock_guard lock(place_.mutex);
-  if (tickets_.someone_waits()) {
+  if (state_.load(std::memory_order_relaxed) == state::awaited && tickets_.someone_waits()) {
     end_of_waiting_place(place_.what());
   }
 }
