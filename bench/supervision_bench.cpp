@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   using namespace bench::supervision_suite;
   return bench::run_suite(
       {"supervision",
-       bench::join_rows({wait_rows(), memory_rows(), group_rows(), gather_rows()}),
+       bench::join_rows({wait_rows(), memory_rows(), group_rows(), gather_rows(), scope_rows(),
+                         dump_rows(), growth_rows()}),
        targets,
        {},
        3},

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "bench/supervision/growing.h"
 #include "bench/support/crowd.h"
 #include "bench/support/opaque.h"
 
@@ -227,6 +228,12 @@ constexpr row rows[] = {
 };
 
 }  // namespace
+
+double bytes_of_sleepers(runtime& on, std::size_t size) {
+  frame_size frame;
+  crowd all(size);
+  return on.block_on(resident_for(all, frame, &sleeping)) / static_cast<double>(size);
+}
 
 std::span<const row> memory_rows() noexcept {
   return rows;

@@ -11,5 +11,8 @@ std::span<const row> wait_rows() noexcept;
 std::span<const row> memory_rows() noexcept;
 std::span<const row> group_rows() noexcept;
 std::span<const row> gather_rows() noexcept;
+std::span<const row> scope_rows() noexcept;
+std::span<const row> dump_rows() noexcept;
+std::span<const row> growth_rows() noexcept;
 
 }  // namespace bench::supervision_suite

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bench/supervision/growing.h"
 #include "bench/support/crowd.h"
 
 namespace bench::supervision_suite {
@@ -97,18 +98,24 @@ task<> wait_performing(std::size_t times) {
   }
 }
 
-// Several tasks a worker in one group, so that a worker always has one that is ready.
-task<double> all_waiting(unsigned workers, std::size_t times, task<> (*one)(std::size_t)) {
-  constexpr unsigned a_worker = 16;
+// So many tasks of one group.
+task<double> tasks_waiting(std::size_t tasks, std::size_t times, task<> (*one)(std::size_t)) {
   const auto begun = clock::now();
   const auto body = [&](task_group& waiting) -> task<> {
-    for (unsigned i = 0; i != a_worker * workers; ++i) {
+    for (std::size_t i = 0; i != tasks; ++i) {
       waiting.spawn(one(times));
     }
     co_return;
   };
   co_await coppice::with_group(body);
-  co_return ns_since(begun) / static_cast<double>(a_worker * times);
+  co_return ns_since(begun);
+}
+
+// Several tasks a worker, so that a worker always has one that is ready.
+task<double> all_waiting(unsigned workers, std::size_t times, task<> (*one)(std::size_t)) {
+  constexpr unsigned a_worker = 16;
+  const double ns = co_await tasks_waiting(a_worker * workers, times, one);
+  co_return ns / static_cast<double>(a_worker * times);
 }
 
 // In turns: each worker's nanoseconds a suspension, the least of all rounds.
@@ -133,9 +140,16 @@ numbers waits(const setting& at) {
 constexpr row rows[] = {
     {"wait/suspend_and_resume", 1, &waits},
     {"wait/suspend_and_resume", 2, &waits},
+    {"wait/suspend_and_resume", 4, &waits},
 };
 
 }  // namespace
+
+double ns_to_suspend_and_resume(runtime& on, std::size_t size) {
+  const std::size_t times = std::max<std::size_t>(100'000 / size, 4);
+  const double ns = on.block_on(tasks_waiting(size, times, &wait_cancellably));
+  return ns / static_cast<double>(size * times);
+}
 
 std::span<const row> wait_rows() noexcept {
   return rows;
