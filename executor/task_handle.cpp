@@ -12,7 +12,7 @@ namespace coppice::inline v0 {
 namespace {
 
 detail::outcome_cell* current_cell() noexcept {
-  const detail::worker_core* const here = detail::this_worker();
+  const detail::worker_core* const here = detail::current_worker;  // Nothing suspends in here.
   return here != nullptr && here->scope != nullptr ? here->scope->task() : nullptr;
 }
 
