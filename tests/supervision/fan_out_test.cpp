@@ -215,9 +215,7 @@ TEST_P(FanOut, TakesNoneWithOneThatWasCancelledByItself) {
         EXPECT_EQ(all.gone(), 2u);
         group.cancel();
       };
-      const auto guarded = [&]() -> task<> { co_await shield(with_group(inner)); };
-      above.spawn(guarded);
-      co_return;
+      co_await shield(with_group(inner));
     };
     co_await with_group(outer);
   };
