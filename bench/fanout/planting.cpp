@@ -7,13 +7,13 @@ namespace bench::fanout_suite {
 namespace {
 
 // The primitive lies in the frame, as where a task waits for an answer of its own.
-task<> at_event(crowd& all, std::size_t which, never&) {
+task<> at_own_event(crowd& all, std::size_t which, never&) {
   const crowd::mark here(all, which);
   coppice::event own;
   all.falls_asleep();
   co_await own.wait();
 }
-task<> at_channel(crowd& all, std::size_t which, never&) {
+task<> at_own_channel(crowd& all, std::size_t which, never&) {
   const crowd::mark here(all, which);
   coppice::channel<int> own;
   all.falls_asleep();
@@ -26,13 +26,13 @@ task<> at_timer(crowd& all, std::size_t which, never&) {
   co_await coppice::sleep_for(std::chrono::hours(1));
 }
 
-// All stand in one line, and each takes itself out of it.
-task<> at_one_event(crowd& all, std::size_t which, never& common) {
+// Or all wait for the same.
+task<> at_event(crowd& all, std::size_t which, never& common) {
   const crowd::mark here(all, which);
   all.falls_asleep();
   co_await common.event.wait();
 }
-task<> at_one_channel(crowd& all, std::size_t which, never& common) {
+task<> at_channel(crowd& all, std::size_t which, never& common) {
   const crowd::mark here(all, which);
   all.falls_asleep();
   static_cast<void>(co_await common.channel.receive());
@@ -66,12 +66,12 @@ leaf_task leaf_of(source kind) noexcept {
   switch (kind) {
     case source::timer:
       return &at_timer;
+    case source::own_channel:
+      return &at_own_channel;
     case source::channel:
       return &at_channel;
-    case source::one_event:
-      return &at_one_event;
-    case source::one_channel:
-      return &at_one_channel;
+    case source::own_event:
+      return &at_own_event;
     case source::event:
       break;
   }

@@ -14,7 +14,7 @@ namespace bench::fanout_suite {
 
 enum class contender { coppice, limit1, limit2, std_stop_token, onetbb, asio };
 enum class form { flat, wide, deep, random };
-enum class source { event, timer, channel, one_event, one_channel };
+enum class source { event, timer, channel, own_event, own_channel };
 enum class caller { worker, foreign };
 enum class burden { idle, busy, fork_join };
 
@@ -37,7 +37,7 @@ class scene_name {
     constexpr std::string_view systems[] = {"coppice",        "limit1", "limit2",
                                             "std_stop_token", "onetbb", "asio"};
     constexpr std::string_view shapes[] = {"flat", "wide", "deep", "random"};
-    constexpr std::string_view leaves[] = {"event", "timer", "channel", "one_event", "one_channel"};
+    constexpr std::string_view leaves[] = {"event", "timer", "channel", "own_event", "own_channel"};
     constexpr std::string_view workers[] = {"spinning", "parked"};
     constexpr std::string_view cancellers[] = {"worker", "foreign"};
     constexpr std::string_view frames[] = {"ordered", "scattered"};
