@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "bench/support/machine.h"
+
 namespace bench {
 
 arguments::arguments(int argc, char** argv, unsigned repetitions) : repetitions_(repetitions) {
@@ -29,6 +31,9 @@ arguments::arguments(int argc, char** argv, unsigned repetitions) : repetitions_
     texts_.emplace_back(text);
     ours_only_ = ours_only_ && !text.starts_with("--benchmark_filter") &&
                  !text.starts_with("--benchmark_repetitions");
+    to_file_ = to_file_ || text.starts_with("--benchmark_out=");
+    as_json_ =
+        as_json_ && (!text.starts_with("--benchmark_out_format=") || text.ends_with("=json"));
   }
 }
 
@@ -48,6 +53,8 @@ bool arguments::initialize() {
   }
   benchmark::AddCustomContext("compiler", BENCH_COMPILER);
   benchmark::AddCustomContext("flags", BENCH_FLAGS);
+  benchmark::AddCustomContext("quick", quick_ ? "yes" : "no");
+  describe_machine();
   return true;
 }
 

@@ -15,6 +15,8 @@ class arguments {
   bool initialize();
 
   bool quick() const noexcept { return quick_; }
+  // Are the results to go to a file, as JSON?
+  bool writes_json() const noexcept { return to_file_ && as_json_; }
 
   // 0 if the caller chose them.
   unsigned repetitions() const noexcept { return ours_only_ ? repetitions_ : 0; }
@@ -22,6 +24,8 @@ class arguments {
  private:
   bool quick_ = false;
   bool ours_only_ = true;
+  bool to_file_ = false;
+  bool as_json_ = true;
   unsigned repetitions_;
   std::vector<std::string> texts_;
 };

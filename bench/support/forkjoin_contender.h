@@ -26,6 +26,8 @@ class fork_join {
 };
 
 std::unique_ptr<fork_join> start_coppice(unsigned threads);
+// coppice without supervision: no fork is a scope of its own.
+std::unique_ptr<fork_join> start_coppice_bare(unsigned threads);
 // oneTBB in its own manner, where each fork is a context that can be cancelled and fail by itself.
 std::unique_ptr<fork_join> start_onetbb(unsigned threads);
 // oneTBB with all forks in one context: faster, but no part of the computation can be cancelled.
@@ -38,6 +40,7 @@ struct contender {
   std::unique_ptr<fork_join> (*start)(unsigned threads);
 };
 inline constexpr contender coppice_contender = {"coppice", &start_coppice};
+inline constexpr contender coppice_bare_contender = {"coppice_bare", &start_coppice_bare};
 inline constexpr contender onetbb_contender = {"onetbb", &start_onetbb};
 inline constexpr contender onetbb_shared_contender = {"onetbb_shared", &start_onetbb_shared};
 inline constexpr contender serial_contender = {"serial", &start_serial};

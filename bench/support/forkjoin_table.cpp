@@ -4,18 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <ostream>
 #include <tuple>
 
+#include "bench/support/median.h"
+
 namespace bench {
 namespace {
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 std::vector<double> seconds(const std::vector<measurement>& runs) {
   std::vector<double> all;
@@ -56,6 +53,19 @@ const forkjoin_table::cell* forkjoin_table::find(const line& in, std::string_vie
   return at == in.cells.end() ? nullptr : &*at;
 }
 
+double forkjoin_table::ratio(const cell* of, const cell* to) {
+  return of == nullptr || to == nullptr ? std::numeric_limits<double>::quiet_NaN()
+                                        : median(seconds(of->runs)) / median(seconds(to->runs));
+}
+
+double forkjoin_table::ratio(const contender& of, const contender& to, problem one,
+                             unsigned threads) const {
+  const auto in = std::ranges::find_if(
+      lines_, [&](const line& known) { return known.what == one && known.threads == threads; });
+  return in == lines_.end() ? std::numeric_limits<double>::quiet_NaN()
+                            : ratio(find(*in, of.name), find(*in, to.name));
+}
+
 void forkjoin_table::print(std::ostream& out) const {
   // Milliseconds as median and minimum, wall nanoseconds a task, and the peak of memory.
   const auto columns = [](const line& in, const cell* of) {
@@ -88,15 +98,15 @@ void forkjoin_table::print(std::ostream& out) const {
     if (ours == nullptr && theirs == nullptr) {
       continue;
     }
-    std::string ratio = "-";
+    std::string shown = "-";
     if (ours != nullptr && theirs != nullptr) {
-      ratios[in.threads].push_back(median(seconds(theirs->runs)) / median(seconds(ours->runs)));
-      ratio = text("%.2f", ratios[in.threads].back());
+      ratios[in.threads].push_back(ratio(theirs, ours));
+      shown = text("%.2f", ratios[in.threads].back());
     }
     std::string title = name(in.what);
     title.resize(14, ' ');
     out << title << right_aligned(std::to_string(in.threads), 7) << "  |" << columns(in, ours)
-        << "  |" << columns(in, theirs) << "  |" << right_aligned(ratio, 15) << '\n';
+        << "  |" << columns(in, theirs) << "  |" << right_aligned(shown, 15) << '\n';
   }
   for (const auto& [threads, all] : ratios) {
     double logarithms = 0;

@@ -19,6 +19,9 @@ class forkjoin_table {
   // below, the geometric mean for each number of threads. What was not measured is a dash.
   void print(std::ostream& out) const;
 
+  // The median time of one over that of the other. NaN if one of them was not measured.
+  double ratio(const contender& of, const contender& to, problem one, unsigned threads) const;
+
  private:
   struct cell {
     std::string_view system;
@@ -30,6 +33,7 @@ class forkjoin_table {
     std::vector<cell> cells;
   };
 
+  static double ratio(const cell* of, const cell* to);
   static const cell* find(const line& in, std::string_view system) noexcept;
 
   std::vector<line> lines_;

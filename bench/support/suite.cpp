@@ -4,12 +4,14 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <iostream>
 
 #include "bench/support/arguments.h"
 #include "bench/support/child.h"
 #include "bench/support/progress.h"
+#include "bench/support/result_file.h"
 
 namespace bench {
 namespace {
@@ -22,6 +24,12 @@ struct state_of_run {
   bool failed = false;
 };
 
+bool all_finite(const numbers& result) {
+  return std::isfinite(result.ns_each()) &&
+         std::ranges::all_of(result.values(),
+                             [](const auto& one) { return std::isfinite(one.value); });
+}
+
 void run(benchmark::State& state, const row& one, state_of_run& all) {
   const std::string name = all.of.full_name(one);
   all.shown.step(name);
@@ -29,6 +37,7 @@ void run(benchmark::State& state, const row& one, state_of_run& all) {
     try {
       const numbers result =
           in_child<numbers>(name, [&] { return one.measure({one.workers, all.quick}); });
+      require(all_finite(result), "a value is no number: something was divided by nothing");
       all.targets.add(name, result);
       state.SetIterationTime(result.ns_each() * 1e-9);
       for (const auto& [label, value] : result.values()) {
@@ -65,7 +74,7 @@ int run_suite(const suite& all, int argc, char** argv) {
         ->Unit(benchmark::kNanosecond)
         ->ComputeStatistics("min", &least);
   }
-  benchmark::RunSpecifiedBenchmarks();
+  result_file(all.name, [&] { return running.targets.lines(); }).run(given);
   benchmark::Shutdown();
   running.targets.print(std::cerr);
   return running.failed ? 1 : 0;

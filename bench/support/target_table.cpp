@@ -9,6 +9,9 @@
 #include <limits>
 #include <ostream>
 #include <string_view>
+#include <utility>
+
+#include "bench/support/median.h"
 
 namespace bench {
 namespace {
@@ -21,18 +24,7 @@ std::string number(const char* format, double value) {
   return text;
 }
 
-// What was promised, and what became of it.
-struct line {
-  std::string what;
-  bool at_most;
-  double limit;
-  double measured;
-  const char* unit;
-
-  bool missed() const noexcept { return at_most ? measured > limit : measured < limit; }
-};
-
-void print(std::ostream& out, line one, bool void_table) {
+void print(std::ostream& out, target_line one, bool void_table) {
   one.what.resize(46, ' ');
   std::string wanted =
       std::string(one.at_most ? "at most " : "at least ") + number("%g ", one.limit) + one.unit;
@@ -60,9 +52,7 @@ double median_of_runs(const std::vector<numbers>& runs, const char* value) {
     const auto found = std::ranges::find(named, std::string_view(value), &numbers::named::name);
     values.push_back(found == named.end() ? nan : found->value);
   }
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  return median(std::move(values));
 }
 
 }  // namespace
@@ -78,36 +68,42 @@ double target_table::median(const char* rows, const char* value, choice of) cons
   return chosen;
 }
 
-void target_table::print(std::ostream& out) const {
+std::vector<target_line> target_table::lines() const {
   if (runs_.empty()) {
-    return;
+    return {};
   }
   const auto worst = [](bool at_most) { return at_most ? choice::most : choice::least; };
   const auto best = [](bool at_most) { return at_most ? choice::least : choice::most; };
-  std::vector<line> lines;
+  std::vector<target_line> all;
   for (const target& one : conditions_) {
-    lines.push_back({one.what, one.at_most, one.limit,
-                     median(one.row, one.value, best(one.at_most)) / one.unit, one.unit_name});
+    all.push_back({one.what, one.at_most, one.limit, one.unit_name,
+                   median(one.row, one.value, best(one.at_most)) / one.unit, true});
   }
-  const auto unmet = std::ranges::find_if(lines, &line::missed);
-  const std::string why = unmet == lines.end() ? "" : unmet->what;
   for (const target& one : targets_) {
-    lines.push_back({one.what, one.at_most, one.limit,
-                     median(one.row, one.value, worst(one.at_most)) / one.unit, one.unit_name});
+    all.push_back({one.what, one.at_most, one.limit, one.unit_name,
+                   median(one.row, one.value, worst(one.at_most)) / one.unit});
   }
   for (const comparison& one : comparisons_) {
     const double measured = median(one.numerator, one.value, worst(one.at_most));
     const double beside = median(one.denominator, one.value, best(one.at_most));
-    lines.push_back({one.what, one.at_most, one.limit,
-                     one.scale * (one.difference ? measured - beside : measured / beside),
-                     one.unit_name});
+    all.push_back({one.what, one.at_most, one.limit, one.unit_name,
+                   one.scale * (one.difference ? measured - beside : measured / beside)});
   }
+  return all;
+}
+
+void print_targets(std::ostream& out, std::span<const target_line> lines) {
+  if (lines.empty()) {
+    return;
+  }
+  const auto unmet = std::ranges::find_if(
+      lines, [](const target_line& one) { return one.condition && one.missed(); });
   out << "target                                                                  measured\n";
-  for (const line& one : lines) {
-    bench::print(out, one, !why.empty());
+  for (const target_line& one : lines) {
+    print(out, one, unmet != lines.end());
   }
-  if (!why.empty()) {
-    out << "void: this run says nothing, for a condition was missed: " << why << '\n';
+  if (unmet != lines.end()) {
+    out << "void: this run says nothing, for a condition was missed: " << unmet->what << '\n';
   }
 }
 

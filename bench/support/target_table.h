@@ -38,6 +38,21 @@ struct comparison {
   bool difference = false;  // Of the two values, times `scale`, not their ratio.
 };
 
+// What was promised, and what became of it.
+struct target_line {
+  std::string what;
+  bool at_most;
+  double limit;
+  std::string unit;
+  double measured;         // NaN if nothing was.
+  bool condition = false;  // Without which the others are void.
+
+  bool missed() const noexcept { return at_most ? measured > limit : measured < limit; }
+};
+
+// A line each, under a heading. What was not measured is a dash; nothing at all if there is no line.
+void print_targets(std::ostream& out, std::span<const target_line> lines);
+
 class target_table {
  public:
   // `conditions`: what the best of their rows must meet, or the table is void, and says so.
@@ -49,8 +64,9 @@ class target_table {
     runs_[row_name].push_back(result);
   }
 
-  // A line a target; medians over the repetitions. What was not measured is a dash; nothing at all if nothing was.
-  void print(std::ostream& out) const;
+  // A line a condition, then a line a target; medians over the repetitions. None if nothing was measured.
+  std::vector<target_line> lines() const;
+  void print(std::ostream& out) const { print_targets(out, lines()); }
 
  private:
   enum class choice { least, most };
