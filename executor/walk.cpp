@@ -28,10 +28,10 @@ std::uint64_t next_walk() noexcept {
 }
 
 // Addresses, and no pointers: what is there may be gone, or nothing.
-template <int From, int To>
+template <std::intptr_t From, std::intptr_t To>
 void prefetch_lines(const void* around) noexcept {
   const auto middle = reinterpret_cast<std::intptr_t>(around);
-  for (int line = From; line != To; ++line) {
+  for (std::intptr_t line = From; line != To; ++line) {
     __builtin_prefetch(reinterpret_cast<const void*>(middle + 64 * line), 1);
   }
 }

@@ -25,7 +25,7 @@ void walk_ledger::tell_put_off(worker_core& here) noexcept {
   for (std::size_t i = 0; i < put_off_.size(); ++i) {
     if (i + ahead < put_off_.size()) {
       const char* const cell = reinterpret_cast<const char*>(put_off_[i + ahead]);
-      for (int line = 0; line != 5; ++line) {
+      for (std::size_t line = 0; line != 5; ++line) {
         __builtin_prefetch(cell + 64 * line, 1);
       }
     }
