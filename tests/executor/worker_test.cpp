@@ -238,7 +238,6 @@ TEST(Worker, RunsEverythingThatIsQueuedBeforeItEnds) {
   EXPECT_EQ(ran, 1'000);
 }
 
-// A scope of the last task may be gone when the next job runs.
 // A cancel, say: who computes in slices must not be a slice ahead of it.
 TEST(Worker, RunsWhatCameFromElsewhereBeforeATaskThatYieldsBehindIt) {
   bare_wait woken;
@@ -252,6 +251,7 @@ TEST(Worker, RunsWhatCameFromElsewhereBeforeATaskThatYieldsBehindIt) {
   });
 }
 
+// A scope of the last task may be gone when the next job runs.
 TEST(Worker, AJobStandsUnderNoScopeUnlessItEntersOne) {
   executor on({.threads = 1});
   stub_node node(on);

@@ -74,8 +74,8 @@ struct COPPICE_EXPORT options {
   // COPPICE_WATCHDOG, 1ms..1h: report a task that holds a worker longer. forever: off.
   std::optional<duration> watchdog = {};
 
-  // COPPICE_CANCEL_WATCHDOG, 1ms..1h: report a task still alive so long after its cancel. forever:
-  // off.
+  // COPPICE_CANCEL_WATCHDOG, 1ms..1h: report a task still alive so long after its cancel, or an
+  // eighth of that later. forever: off.
   std::optional<duration> cancel_watchdog = {};
 
   // COPPICE_UNHANDLED
