@@ -25,7 +25,7 @@ long futex(atomic<std::uint32_t>& word, int operation, std::uint32_t value,
 
 parking::parking(std::size_t workers)
     : count_(workers),
-      most_searchers_(std::max<std::size_t>(1, workers / 2)),
+      most_searchers_(std::max<std::int64_t>(1, static_cast<std::int64_t>(workers / 2))),
       beds_(std::make_unique<bed[]>(workers)) {}
 
 bool parking::begin_search() noexcept {
@@ -40,7 +40,7 @@ bool parking::begin_search() noexcept {
 
 bool parking::end_search() noexcept {
   const std::uint64_t before = word_.fetch_sub(one_searcher, std::memory_order_seq_cst);  // P1
-  return searchers(before) == 1 && sleepers(before) != 0;
+  return searchers(before) <= 1 && sleepers(before) != 0;
 }
 
 bool parking::announce(std::size_t worker, bool searching) noexcept {

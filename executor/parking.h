@@ -31,7 +31,7 @@ class parking {
   // A producer, after it has published a job: does somebody have to be woken for it?
   bool wanted() const noexcept {
     const std::uint64_t word = word_.load(std::memory_order_seq_cst);  // P1
-    return sleepers(word) != 0 && searchers(word) == 0;
+    return sleepers(word) != 0 && searchers(word) <= 0;
   }
 
   // Wakes one sleeper, which then searches. False if none sleeps any more.
@@ -59,8 +59,12 @@ class parking {
   static constexpr std::uint64_t one_searcher = 1;
   static constexpr std::uint64_t one_sleeper = std::uint64_t{1} << 32;
 
-  static constexpr std::size_t searchers(std::uint64_t word) { return word & 0xffff'ffff; }
-  static constexpr std::size_t sleepers(std::uint64_t word) { return word >> 32; }
+  // Who wakes another counts it as a searcher only when it is awake. It may have found work before, and have taken
+  // itself off: then there is one less than none.
+  static constexpr std::int64_t searchers(std::uint64_t word) {
+    return static_cast<std::int32_t>(word & 0xffff'ffff);
+  }
+  static constexpr std::size_t sleepers(std::uint64_t word) { return (word + 0x8000'0000) >> 32; }
 
   // What the kernel waits on. Its worker puts it to sleep, whoever wakes it puts it back.
   struct alignas(64) bed {
@@ -70,7 +74,7 @@ class parking {
   bool rouse(bed& which) noexcept;
 
   const std::size_t count_;
-  const std::size_t most_searchers_;
+  const std::int64_t most_searchers_;
   std::unique_ptr<bed[]> beds_;
   alignas(64) atomic<std::uint64_t> word_{0};  // Sleepers and searchers. Any worker, any producer.
 };

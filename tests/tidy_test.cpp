@@ -150,8 +150,9 @@ TEST(Tidy, AtomicsAreNotUsedAsPlainVariables) {
     for (const std::string& name : names[key(file)]) {
       const std::string assigned = "\\b" + name + R"((?:\[[^\]]*\])?\s*(?:\+\+|--|[-+|&^]?=(?!=)))";
       const std::string stepped = R"((?:\+\+|--)\s*(?:\w+(?:\.|->))*)" + name + "\\b";
-      const std::string read = R"((?:\breturn|\b(?:if|while)\s*\(|[^=!<>]=|!|&&|\|\|)\s*)" + name +
-                               R"(\s*(?:[;)]|&&|\|\|))";
+      const std::string read =
+          R"((?:\breturn|\b(?:if|while)\s*\(|[^=!<>]=|!|&&|\|\|)\s*(?:\w+(?:\.|->))*)" + name +
+          R"(\s*(?:[;)]|&&|\|\|))";
       expect_none(file, std::regex(assigned + "|" + stepped + "|" + read),
                   "uses an atomic as if it were a plain variable");
     }
