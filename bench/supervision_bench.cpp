@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   return bench::run_suite(
       {"supervision",
        bench::join_rows({wait_rows(), memory_rows(), group_rows(), gather_rows(), scope_rows(),
-                         dump_rows(), growth_rows()}),
+                         dump_rows(), growth_rows(), restart_rows()}),
        targets,
        {},
        3},

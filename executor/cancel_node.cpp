@@ -25,7 +25,12 @@ bool cancel_node::poll(epoch now) noexcept {
     if (!top->state_.transparent()) {
       cancelled = top->state_.requested();
       if (!cancelled) {
-        top->kept_out(now);
+        if (cancel_node* const above = top->overriding_above(above_left)) {
+          top = above;
+          cancelled = true;
+        } else {
+          top->kept_out(now);
+        }
       }
       break;
     }
@@ -50,10 +55,25 @@ bool cancel_node::poll(epoch now) noexcept {
   }
 }
 
+// The nearest above that asks what is shielded as well; null if there is none.
+cancel_node* cancel_node::overriding_above(std::optional<climb>& above_left) noexcept {
+  cancel_node* each = this;
+  while (each != nullptr && !each->state_.overrides_shields()) {
+    if (each->state_.unyielding()) {
+      return nullptr;
+    }
+    if (!above_left && each->state_.leavable()) {
+      above_left.emplace();
+    }
+    each = each->parent();
+  }
+  return each;
+}
+
 // Nodes that have polled know it; so this does not go far, and not past one that may be left, for that has been asked
 // itself when it is.
 const reason_block* cancel_node::find_reason() const noexcept {
-  for (const cancel_node* each = this; each != nullptr; each = each->parent_) {
+  for (const cancel_node* each = this; each != nullptr; each = each->parent()) {
     if (const reason_block* const why = each->known_reason()) {
       return why;
     }

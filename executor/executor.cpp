@@ -94,6 +94,10 @@ unsigned executor::workers() const noexcept {
   return static_cast<unsigned>(state_->core->workers.size());
 }
 
+std::optional<std::uint64_t> executor::seed() const noexcept {
+  return state_->core->settings.seed;
+}
+
 const options& executor::effective_options() const noexcept {
   return state_->resolved.effective;
 }

@@ -133,6 +133,13 @@ void outcome_cell::cancel(const cancel_reason& reason) noexcept {
   }
 }
 
+void outcome_cell::cancel_overriding(const cancel_reason& reason) noexcept {
+  const executor_pin home(home_);
+  if (home.get() != nullptr && !done()) {
+    node_.cancel_overriding(reason, *home.get());
+  }
+}
+
 void outcome_cell::launch(bool immediate) noexcept {
   executor_core& home = keeper_.home();
   worker_core* const here = this_worker();

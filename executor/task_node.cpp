@@ -15,12 +15,26 @@ task_node::task_node(outcome_cell& task, cancel_node* parent) noexcept
 bool task_node::cancel(const cancel_reason& reason, executor_core& home) noexcept {
   const bool first = reason_.offer(reason_access::release(reason));
   if (state_.request()) {
-    home.bump_epoch();
-    task_.add_reference();
-    home.post(*this);
-    home.bump_epoch();  // Again: who saw only the first found nothing in the inbox.
+    deliver_later(home);
   }
   return first;
+}
+
+void task_node::cancel_overriding(const cancel_reason& reason, executor_core& home) noexcept {
+  reason_.offer(reason_access::release(reason));
+  if (state_.override_shields()) {
+    deliver_later(home);
+  }
+}
+
+// The epoch moves twice: who saw only the first move found nothing in the inbox.
+void task_node::deliver_later(executor_core& home) noexcept {
+  home.bump_epoch();
+  if (!queued_.exchange(true, std::memory_order_seq_cst)) {  // TN1
+    task_.add_reference();
+    home.post(*this);
+    home.bump_epoch();
+  }
 }
 
 void task_node::refuse(const cancel_reason& reason) noexcept {
@@ -64,6 +78,7 @@ std::string task_node::label() const {
 
 void task_node::deliver(job& self, worker_core& here) noexcept {
   auto& node = static_cast<task_node&>(self);
+  node.queued_.store(false, std::memory_order_seq_cst);  // TN1
   node.walk_below(here);
   here.home.mark_tokens();
   node.task_.drop();

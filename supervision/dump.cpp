@@ -97,6 +97,7 @@ task_info info_of(const task_ref& task, time_point now, const calls_in_flight& c
     info.waiting = std::max(now - cell.waiting_since(), duration::zero());
   }
   info.scope = cell.keeper().name();
+  info.restarts = cell.keeper().restarts();
   info.cancel_requested = asked_to_stop(task);
   info.shielded = cell.node().shields_itself();
   return info;
@@ -180,6 +181,9 @@ std::string line_of(const task_info& task) {
                     absl::FormatDuration(absl::FromChrono(task.waiting)));
   }
   absl::StrAppend(&line, ", ", absl::FormatDuration(absl::FromChrono(task.age)), " old");
+  if (task.restarts != 0) {
+    absl::StrAppend(&line, ", restarted ", task.restarts, task.restarts == 1 ? " time" : " times");
+  }
   if (task.cancel_requested) {
     absl::StrAppend(&line, ", asked to stop");
   }
@@ -201,7 +205,7 @@ void print_json(std::ostream& out, const std::vector<task_info>& tasks,
     out << separator << "\n{\"id\":" << number(task.id) << ",\"parent\":" << number(task.parent)
         << ",\"name\":" << json_text(task.name) << ",\"scope\":" << json_text(task.scope)
         << R"(,"status":")" << to_string(task.status) << R"(","age_ns":)" << task.age.count()
-        << ",\"waiting_for\":" << json_text(task.waiting_for)
+        << ",\"restarts\":" << task.restarts << ",\"waiting_for\":" << json_text(task.waiting_for)
         << ",\"waiting_ns\":" << task.waiting.count()
         << ",\"cancel_requested\":" << (task.cancel_requested ? "true" : "false")
         << ",\"shielded\":" << (task.shielded ? "true" : "false")

@@ -136,10 +136,13 @@ void group_core::report_failures(cancel_node& from, worker_core& here) noexcept 
     report_from(&from, here, error_origin::suppressed, failed->failure());
     failed->drop();
   }
+  if (error_entry own = own_failure(); own.error() != nullptr) {
+    report_from(&from, here, error_origin::suppressed, std::move(own));
+  }
 }
 
-void group_core::throw_failures(std::exception_ptr body, cancel_node& host) {
-  if (!collected() && body == nullptr) {
+void group_core::throw_failures(const std::exception_ptr& body, cancel_node& host) {
+  if (!failed() && body == nullptr) {
     return;
   }
   worker_core& here = *this_worker();
@@ -153,6 +156,9 @@ void group_core::throw_failures(std::exception_ptr body, cancel_node& host) {
     entries = take_failures();
     if (body != nullptr) {
       entries.push_back(of_body);
+    }
+    if (error_entry own = own_failure(); own.error() != nullptr) {
+      entries.push_back(std::move(own));
     }
   } catch (const std::bad_alloc&) {
     report_failures(host, here);

@@ -24,6 +24,11 @@ bool signal::is_set() const noexcept {
   return set_;
 }
 
+void signal::clear() noexcept {
+  const std::lock_guard lock(mutex_);
+  set_ = false;
+}
+
 void signal::source::arm(const ticket& wait, worker_core& /*here*/) {
   const std::lock_guard lock(of_.mutex_);
   if (of_.set_) {

@@ -2,10 +2,12 @@
 #include <coppice/supervisor.h>
 
 #include "supervision/manual_join.h"
+#include "supervision/overseer.h"
 
 #include <coppice/detail/climb.h>
 #include <coppice/detail/worker_core.h>
 #include <coppice/error.h>
+#include <coppice/shield.h>
 
 #include <utility>
 
@@ -74,7 +76,7 @@ std::size_t supervisor::size() const noexcept {
 
 detail::task_keeper& supervisor::task_keeper_of() const {
   supervisor_core* const core = core_of(*this);
-  return core != nullptr ? *core->keeper() : detail::closed_keeper();
+  return core != nullptr ? core->children() : detail::closed_keeper();
 }
 
 task<shutdown_report> supervisor::shutdown() {
@@ -95,6 +97,97 @@ void supervisor::request_shutdown() noexcept {
   }
 }
 
+namespace {
+
+task<child_info> ask(core_ref kept, std::shared_ptr<detail::overseer_call> asked) {
+  if (!kept) {
+    throw scope_closed("a manual_supervisor that is not open has no children: call open() first");
+  }
+  detail::overseer& oversees = static_cast<supervisor_core&>(*kept.get()).required_overseer();
+  co_return co_await oversees.ask(kept, std::move(asked));
+}
+
+task<> ask_only(core_ref kept, std::shared_ptr<detail::overseer_call> asked) {
+  co_await ask(std::move(kept), std::move(asked));
+}
+
+std::shared_ptr<detail::overseer_call> call_of(detail::overseer_call::kind wanted,
+                                               std::string_view id) {
+  return std::make_shared<detail::overseer_call>(wanted, std::string(id));
+}
+
+std::shared_ptr<detail::overseer_call> start_of(std::vector<child_spec> specs) {
+  auto call = call_of(detail::overseer_call::kind::start, {});
+  call->specs = std::move(specs);
+  return call;
+}
+
+}  // namespace
+
+task<child_info> supervisor::start_specified(child_spec spec) {
+  std::vector<child_spec> specs;
+  specs.push_back(std::move(spec));
+  return ask(detail::scope_access::core(std::as_const(*this)), start_of(std::move(specs)));
+}
+
+task<> supervisor::terminate_child(std::string_view id) {
+  return ask_only(detail::scope_access::core(std::as_const(*this)),
+                  call_of(detail::overseer_call::kind::terminate, id));
+}
+
+task<child_info> supervisor::restart_child(std::string_view id) {
+  return ask(detail::scope_access::core(std::as_const(*this)),
+             call_of(detail::overseer_call::kind::restart, id));
+}
+
+task<> supervisor::delete_child(std::string_view id) {
+  return ask_only(detail::scope_access::core(std::as_const(*this)),
+                  call_of(detail::overseer_call::kind::forget, id));
+}
+
+std::vector<child_info> supervisor::which_children() const {
+  std::vector<child_info> infos;
+  supervisor_core* const core = core_of(*this);
+  if (core == nullptr) {
+    return infos;
+  }
+  if (const detail::overseer* const oversees = core->known_overseer()) {
+    oversees->list_into(infos);
+  }
+  const detail::worker_core* const here = detail::this_worker();
+  if (here != nullptr && core->size() != 0) {
+    for (task_ref& each : core->spawned(*here)) {
+      infos.push_back({.id = {}, .task = std::move(each)});
+    }
+  }
+  return infos;
+}
+
+child_counts supervisor::count_children() const noexcept {
+  child_counts counts;
+  const supervisor_core* const core = core_of(*this);
+  if (core == nullptr) {
+    return counts;
+  }
+  if (const detail::overseer* const oversees = core->known_overseer()) {
+    counts = oversees->count();
+  }
+  const std::size_t live = core->size();
+  if (live > counts.active) {
+    counts.workers += live - counts.active;
+    counts.active = live;
+  }
+  return counts;
+}
+
+restart_handler supervisor::on_restart(restart_handler handler) {
+  supervisor_core* const core = core_of(*this);
+  if (core == nullptr) {
+    throw usage_error("on_restart() on a manual_supervisor that is not open: call open() first");
+  }
+  return core->required_overseer().on_restart(std::move(handler));
+}
+
 void supervisor::cancel_host(const cancel_reason& reason) noexcept {
   if (supervisor_core* const core = core_of(*this)) {
     core->cancel_host(reason);
@@ -105,11 +198,51 @@ namespace detail {
 
 core_ref open_supervisor_core(const supervisor_options& options, cancel_node* parent,
                               worker_core& here) {
-  return core_ref(new supervisor_core(options.name, options.site, options.max_children,
-                                      {options.drain, options.grace, options.stuck}, parent, here));
+  if (options.period <= duration::zero()) {
+    throw usage_error("supervisor \"" + std::string(options.name) +
+                      "\": the period of its restarts is not above zero");
+  }
+  return core_ref(new supervisor_core(
+      options.name, options.site, options.max_children,
+      {options.drain, options.grace, options.stuck},
+      {options.strategy, options.max_restarts, options.period, options.auto_shutdown}, parent,
+      here));
+}
+
+// One that is ending starts nobody, and its body is stopped.
+task<> start_children(supervisor& of, std::vector<child_spec> specs) {
+  if (specs.empty()) {
+    co_return;
+  }
+  bool ending = false;
+  try {
+    co_await ask(scope_access::core(std::as_const(of)), start_of(std::move(specs)));
+  } catch (const scope_closed&) {
+    ending = true;
+  }
+  if (ending) {
+    signal never;
+    co_await never.wait("the end of a supervisor that is being shut down");
+  }
 }
 
 }  // namespace detail
+
+namespace {
+
+task<> run_without_body(std::string name, supervisor_options options,
+                        std::vector<child_spec> children) {
+  options.name = name;
+  const auto body = [](supervisor&) -> task<> { co_return; };
+  co_await with_supervisor(options, children, body);
+  co_await detail::stop_point();
+}
+
+}  // namespace
+
+task<> supervise(supervisor_options options, std::span<const child_spec> children) {
+  return run_without_body(std::string(options.name), options, {children.begin(), children.end()});
+}
 
 manual_supervisor::manual_supervisor(supervisor_options options)
     : name_(options.name), options_(options) {

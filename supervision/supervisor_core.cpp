@@ -1,73 +1,26 @@
 // The phases of a supervisor's shutdown.
 #include <coppice/detail/supervisor_core.h>
 
-#include "supervision/task_list.h"
+#include "supervision/overseer.h"
 
 #include <coppice/detail/worker_core.h>
 #include <coppice/executor.h>
 #include <coppice/sleep.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <new>
-#include <string>
 #include <utility>
 
 namespace coppice::inline v0::detail {
 
-namespace {
-
-// The children of one keeper that live now.
-std::vector<stuck_child> children_of(const task_keeper& keeper, const worker_core& here) {
-  std::vector<stuck_child> children;
-  const calls_in_flight calls(executor_of(here));
-  for (const task_ref& each : executor_of(here).live_tasks()) {
-    const outcome_cell& cell = handle_access::cell(each, "shutdown");
-    if (&cell.keeper() == &keeper) {
-      std::string what = calls.waiting_for(cell.id(), cell.waiting_for());
-      children.push_back({each, std::string(cell.name()), cell.site(),
-                          what.empty() ? "running" : std::move(what)});
-    }
-  }
-  return children;
-}
-
-void print_stuck(const scope_core& of, const std::vector<stuck_child>& stuck) noexcept {
-  try {
-    std::string text = std::string("coppice: ") + of.kind() + ' ';
-    if (!of.name().empty()) {
-      text.append("\"").append(of.name()).append("\" ");
-    }
-    text += "waits for " + std::to_string(stuck.size()) +
-            " task(s) that were asked to stop and are still there:\n";
-    for (const stuck_child& each : stuck) {
-      text += "task " + std::to_string(static_cast<std::uint64_t>(each.task.id()));
-      if (!each.name.empty()) {
-        text += " \"" + each.name + '"';
-      }
-      text += each.waiting_for == "running" ? " running" : " suspended on " + each.waiting_for;
-      if (*each.site.file != '\0') {
-        text +=
-            std::string(", spawned at ") + each.site.file + ':' + std::to_string(each.site.line);
-      }
-      text += '\n';
-    }
-    std::fputs(text.c_str(), stderr);
-  } catch (...) {
-    std::fputs(
-        "coppice: a supervisor waits for tasks that were asked to stop and are still there\n",
-        stderr);
-  }
-}
-
-}  // namespace
-
 supervisor_core::supervisor_core(std::string_view name, const source_site& site,
                                  std::optional<std::size_t> max_children,
-                                 const shutdown_defaults& usual, cancel_node* parent,
-                                 worker_core& here)
-    : group_core(name, site, child_failures::report, max_children, parent, here), usual_(usual) {
+                                 const shutdown_defaults& usual, const restart_rules& rules,
+                                 cancel_node* parent, worker_core& here)
+    : group_core(name, site, child_failures::report, max_children, parent, here),
+      usual_(usual),
+      rules_(rules) {
   request_.of = this;
   request_.run = [](detail::job& self, worker_core& on) noexcept {
     supervisor_core& of = *static_cast<own_job&>(self).of;
@@ -86,6 +39,10 @@ supervisor_core::supervisor_core(std::string_view name, const source_site& site,
     of.drop();
   };
   may_be_left();
+}
+
+supervisor_core::~supervisor_core() {
+  delete known_overseer();
 }
 
 // Where there is nothing to drain it is a request like others, and shows at once.
@@ -114,10 +71,14 @@ void supervisor_core::begin_shutdown(const shutdown_options& how, const cancel_r
       phase_ = phase::draining;
       reason_ = reason;
       grace_time_ = how.grace.value_or(usual_.grace);
+      bounds_all_ = how.grace.has_value();
       stuck_ = how.stuck.value_or(usual_.stuck);
     }
   }
   if (first) {
+    if (overseer* const oversees = known_overseer()) {
+      oversees->wake();
+    }
     const duration drain = how.drain.value_or(usual_.drain);
     if (drain <= duration::zero() || size() == 0) {
       end_drain(here);
@@ -157,71 +118,6 @@ void supervisor_core::end_drain(worker_core& here) noexcept {
   }
 }
 
-void supervisor_core::end_grace(worker_core& here) noexcept {
-  if (!enter_open()) {
-    return;
-  }
-  on_stuck how = on_stuck::wait;
-  bool body_stuck = false;
-  {
-    std::vector<stuck_child> stuck;
-    try {
-      stuck = children_of(*keeper(), here);
-    } catch (...) {
-      stuck.clear();  // No memory to name them.
-    }
-    const std::lock_guard lock(mutex_);
-    report_.stuck = std::move(stuck);
-    how = stuck_;
-    if (how == on_stuck::leave_to_root) {
-      to_be_left_ = true;
-      body_stuck = !body_left_;
-    } else {
-      print_stuck(*this, report_.stuck);
-    }
-  }
-  if (how == on_stuck::terminate) {
-    std::terminate();
-  }
-  if (how != on_stuck::leave_to_root) {
-    leave();
-  } else if (body_stuck) {  // That keeps the host, but not whoever waits for the shutdown.
-    tell_waiters();
-    leave();
-  } else {
-    post_leaving();
-  }
-}
-
-// Whoever leaves a host to go on touches nothing of it afterwards: so the body is counted until this has been seen, or
-// what it counts is the job's.
-bool supervisor_core::leave_body() noexcept {
-  const core_ref kept = core_ref::share(this);
-  const std::lock_guard lock(mutex_);
-  body_left_ = true;
-  if (to_be_left_) {
-    post_leaving();
-    return false;
-  }
-  return leave_last();
-}
-
-// A step of its own, as it waits for those that climb. It has been counted in.
-void supervisor_core::post_leaving() noexcept {
-  add_reference();
-  executor_pin(home()).post(leaving_);
-}
-
-// The children count with the root as well, which goes on waiting for them.
-void supervisor_core::leave_children(worker_core& here) noexcept {
-  leaving();
-  scope_joiner& host = leave_to_root(last_, here);
-  left_.store(true, std::memory_order_release);  // SV1
-  here.post(host);
-  tell_waiters();
-  leave();
-}
-
 void supervisor_core::child_ended(task_status how) noexcept {
   const std::lock_guard lock(mutex_);
   if (phase_ == phase::open) {
@@ -239,12 +135,17 @@ void supervisor_core::child_ended(task_status how) noexcept {
 // Of several that leave at once, the last to come here finds all gone.
 void supervisor_core::children_left(worker_core& here) noexcept {
   bool drained = false;
+  bool some_left_behind = false;
   {
     const std::lock_guard lock(mutex_);
     drained = phase_ == phase::draining && size() <= below_;
+    some_left_behind = left_behind_ != 0;
   }
   if (drained) {
     end_drain(here);
+  }
+  if (some_left_behind) {
+    leave_if_due(here);
   }
 }
 
@@ -305,7 +206,54 @@ void supervisor_core::leaving() noexcept {
   }
 }
 
+overseer& supervisor_core::required_overseer() {
+  const std::lock_guard lock(mutex_);
+  overseer* known = known_overseer();
+  if (known == nullptr) {
+    known = new overseer(*this);
+    overseer_.store(known, std::memory_order_release);  // SV2
+  }
+  return *known;
+}
+
+bool supervisor_core::shutting_down() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return phase_ != phase::open;
+}
+
+void supervisor_core::give_up(std::exception_ptr error) noexcept {
+  own_failure_ = error_entry(std::move(error));
+  cancel(cancel_reason(cancel_kind::sibling_failed, {}, site()));
+}
+
+void supervisor_core::oversight_begins() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++overseers_;
+}
+
+void supervisor_core::oversight_has_ended(worker_core& here) noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    --overseers_;
+  }
+  leave_if_due(here);
+}
+
+std::vector<task_ref> supervisor_core::spawned(const worker_core& here) {
+  std::vector<task_ref> tasks;
+  const task_keeper& keeper = children();
+  for (const task_ref& each : executor_of(here).live_tasks()) {
+    if (&handle_access::cell(each, "which_children()").keeper() == &keeper) {
+      tasks.push_back(each);
+    }
+  }
+  return tasks;
+}
+
 void supervisor_core::close_node(worker_core& here) noexcept {
+  if (overseer* const oversees = known_overseer()) {
+    oversees->close(here);
+  }
   static_cast<void>(drain_.clear(here));
   static_cast<void>(grace_.clear(here));
   group_core::close_node(here);

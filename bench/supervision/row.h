@@ -14,5 +14,6 @@ std::span<const row> gather_rows() noexcept;
 std::span<const row> scope_rows() noexcept;
 std::span<const row> dump_rows() noexcept;
 std::span<const row> growth_rows() noexcept;
+std::span<const row> restart_rows() noexcept;
 
 }  // namespace bench::supervision_suite

@@ -47,6 +47,29 @@ TEST(ScopeState, TellsTheOneThatIsToLink) {
   EXPECT_TRUE(state.begin_link());
 }
 
+TEST(ScopeState, OverridesShieldsAlsoBehindACommonRequest) {
+  scope_state state;
+  EXPECT_TRUE(state.request());
+  EXPECT_FALSE(state.overrides_shields());
+  EXPECT_TRUE(state.override_shields());
+  EXPECT_FALSE(state.override_shields());
+  EXPECT_TRUE(state.overrides_shields());
+  EXPECT_TRUE(scope_state().override_shields());
+  EXPECT_FALSE(state.request()) << "it is one as well";
+}
+
+TEST(ScopeState, IsUnyieldingOnlyBehindItsShield) {
+  scope_state state;
+  state.be_unyielding();
+  EXPECT_FALSE(state.unyielding());
+  EXPECT_TRUE(state.transparent());
+  state.shield(true);
+  EXPECT_TRUE(state.unyielding());
+  state.shield(false);
+  EXPECT_FALSE(state.unyielding());
+  EXPECT_EQ(scope_state(scope_state::what::branch).is(), scope_state::what::branch);
+}
+
 TEST(ScopeState, KeepsTheOthersWhateverChanges) {
   scope_state state;
   state.shield(true);

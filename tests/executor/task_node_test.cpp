@@ -154,6 +154,22 @@ TEST_F(TaskNode, ATokenMadeDuringACancelSeesIt) {
   }
 }
 
+// TN1: the second request finds the first delivered, on its way, or none.
+TEST_F(TaskNode, AnOverridingCancelAtAnyMomentEndsTheTaskOnce) {
+  for (long round = 0; round != rounds(100'000, 500); ++round) {
+    stub_event event;
+    const task_handle<int> waiting =
+        on_.spawn([&]() -> task<int> { co_return co_await event.wait(); });
+    outcome_cell& cell = handle_access::cell(waiting, "test");
+    {
+      const std::jthread first([&] { waiting.cancel(why("first")); });
+      const std::jthread second([&] { cell.cancel_overriding(why("second")); });
+    }
+    ASSERT_TRUE(on_.wait_until_idle());
+    ASSERT_EQ(waiting.status(), task_status::cancelled);
+  }
+}
+
 // N1, and the whole life of a task: whatever the moment, it ends once, and the executor is empty again.
 TEST_F(TaskNode, ACancelAtAnyMomentEndsTheTaskOnce) {
   for (long round = 0; round != rounds(100'000, 500); ++round) {

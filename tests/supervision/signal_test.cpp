@@ -42,6 +42,21 @@ TEST(Signal, AStoppedWaiterLeavesItToTheNext) {
   });
 }
 
+TEST(Signal, MayHappenAgainOnceItIsCleared) {
+  test_runtime rt;
+  rt.block_on([]() -> task<> {
+    detail::signal happened;
+    happened.set();
+    happened.clear();
+    EXPECT_FALSE(happened.is_set());
+    const task_handle<> waiting = spawn([&]() -> task<> { co_await happened.wait("something"); });
+    co_await sleep_for(1s);
+    EXPECT_FALSE(waiting.done());
+    happened.set();
+    co_await waiting;
+  });
+}
+
 TEST(SignalRaces, IsNotLostWhenItComesWhileSomebodyBeginsToWait) {
   runtime rt({.threads = 2});
   for (long round = rounds(100'000, 500); round != 0; --round) {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -115,6 +116,9 @@ class COPPICE_EXPORT executor : public spawner<executor> {
   error_handler set_error_handler(error_handler handler);
 
   unsigned workers() const noexcept;
+
+  // What decides the order of things, of one that repeats itself; else none.
+  std::optional<std::uint64_t> seed() const noexcept;
 
   // Every field is set.
   const options& effective_options() const noexcept;

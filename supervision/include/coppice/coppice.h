@@ -11,6 +11,7 @@
 #include <coppice/broadcast.h>
 #include <coppice/cancel.h>
 #include <coppice/channel.h>
+#include <coppice/child_spec.h>
 #include <coppice/cleanup.h>
 #include <coppice/condition.h>
 #include <coppice/dump.h>

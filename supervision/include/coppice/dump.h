@@ -20,7 +20,8 @@ struct task_info {
   task_id id = task_id::none;
   task_id parent = task_id::none;
   std::string name;
-  std::string scope;  // The scope it was spawned into.
+  std::string scope;      // The scope it was spawned into.
+  unsigned restarts = 0;  // How often its supervisor has started it again.
   source_site site;
   task_status status = task_status::pending;
   duration age{};

@@ -33,6 +33,7 @@
 #include <coppice/detail/slot_set.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace coppice::inline v0 {
@@ -43,6 +44,7 @@ namespace coppice::inline v0::detail {
 
 class binding_ref;
 class branch_node;
+class climb;
 class executor_core;
 class strand_node;
 class outcome_cell;
@@ -183,6 +185,8 @@ class COPPICE_EXPORT cancel_node {
   const reason_block* find_reason() const noexcept;
 
  private:
+  cancel_node* overriding_above(std::optional<climb>& above_left) noexcept;
+
   // The epoch of the last look, and in the lowest bit what it found. Any worker that runs code below; all
   // of them write the truth of some moment at or after the epoch they write.
   atomic<epoch> seen_;
@@ -214,9 +218,12 @@ class COPPICE_EXPORT branch_node : public cancel_node {
   // of what was above. Waits for those that are just looking there. On a worker, from its loop. Once.
   void leave_to(cancel_node& root, worker_core& here) noexcept;
 
+  // Has anything below it linked itself?
+  bool used() const noexcept { return slots_.first() != nullptr; }
+
   // Everything below has ended. Once; `here` is null on a thread that is no worker, and the node then the root.
   void close(worker_core* here) noexcept {
-    if (slots_.first() != nullptr) [[unlikely]] {
+    if (used()) [[unlikely]] {
       close_slots(here);
     }
   }
@@ -251,13 +258,14 @@ class COPPICE_EXPORT strand_node : public cancel_node {
                                                                     : this),
         told_(outermost_ == this ? this : outermost_->told_) {}
 
-  // One that is shielded for good, and waits while a wait of the strand around it has not been taken back: its slot is
-  // another, which requests of that strand do not lead to.
+  // One that is shielded for good, against every request, and waits while a wait of the strand around it has not been
+  // taken back: its slot is another, which requests of that strand do not lead to.
   struct apart {};
   strand_node(cancel_node* parent, epoch seen, apart) noexcept
       : cancel_node(parent, seen),
         outermost_(this),
         told_(parent != nullptr && parent->strand() != nullptr ? parent->strand()->told_ : this) {
+    state_.be_unyielding();
     shield(true);
   }
 

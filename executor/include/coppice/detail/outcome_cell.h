@@ -78,6 +78,9 @@ class task_keeper {
   virtual const char* kind() const noexcept = 0;
   virtual std::string name() const { return {}; }
 
+  // How often its task has been started again.
+  virtual unsigned restarts() const noexcept { return 0; }
+
  protected:
   ~task_keeper() = default;
 };
@@ -133,6 +136,9 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
 
   // Any thread.
   void cancel(const cancel_reason& reason) noexcept;
+
+  // The same, shields overridden.
+  void cancel_overriding(const cancel_reason& reason) noexcept;
   cancel_token token() { return node_.token(); }
 
   // The failure that its code is about to throw has this to be said of it, should it become the task's. Code of

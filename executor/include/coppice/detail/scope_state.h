@@ -6,6 +6,8 @@
 //     leavable    what is above may go before it
 //     left        it has been left to the root, or is about to be: nobody links it any more
 //     apart       a branch that is linked past the strand it stands under; and the outermost of those strands
+//     overriding  the request goes for what shields below it keep out as well
+//     unyielding  its shield keeps out such requests too
 //
 // and, for ever, what it is: a task's, a branch, or something else.
 //
@@ -42,6 +44,16 @@ class scope_state {
     return (word_.load(std::memory_order_seq_cst) & requested_bit) != 0;  // N1 SC5
   }
 
+  // The same, for what is shielded below as well. True for the first to ask so.
+  bool override_shields() noexcept {
+    const std::uint32_t before =
+        word_.fetch_or(requested_bit | overriding_bit, std::memory_order_seq_cst);  // N1 SC5
+    return (before & overriding_bit) == 0;
+  }
+  bool overrides_shields() const noexcept {
+    return (word_.load(std::memory_order_seq_cst) & overriding_bit) != 0;  // N1
+  }
+
   // Neither requested nor shielded: the answer is that of the parent.
   bool transparent() const noexcept {
     const std::uint32_t word = word_.load(std::memory_order_seq_cst);  // N1 CB1
@@ -56,6 +68,15 @@ class scope_state {
   }
   bool shielded() const noexcept {
     return (word_.load(std::memory_order_relaxed) & shielded_bit) != 0;
+  }
+
+  // Before anything is below.
+  void be_unyielding() noexcept { word_.fetch_or(unyielding_bit, std::memory_order_relaxed); }
+
+  // Its shield is up, and keeps out every request.
+  bool unyielding() const noexcept {
+    constexpr std::uint32_t both = shielded_bit | unyielding_bit;
+    return (word_.load(std::memory_order_relaxed) & both) == both;
   }
 
   // True for the one that is to link the node to what is above it.
@@ -99,6 +120,8 @@ class scope_state {
   static constexpr std::uint32_t leavable_bit = 8;
   static constexpr std::uint32_t left_bit = 16;
   static constexpr std::uint32_t apart_bit = 32;
+  static constexpr std::uint32_t overriding_bit = 256;
+  static constexpr std::uint32_t unyielding_bit = 512;
 
   atomic<std::uint32_t> word_{0};  // Whoever cancels; the host; whoever links.
 };

@@ -1,4 +1,8 @@
 // The cancel node of one spawned task.
+//
+// Orderings
+//   TN1  A request is made, then the delivery is queued unless it is; the delivery says that it is not queued any more,
+//        then walks: each request is followed by a walk.
 #pragma once
 
 #include <coppice/cancel.h>
@@ -19,6 +23,9 @@ class COPPICE_EXPORT task_node final : public strand_node, job {
   // Asks what runs under the node to stop; true for the first request. Any thread that holds a reference to the
   // task and keeps its executor from going away; allocates nothing. Those that wait are stopped on a worker.
   bool cancel(const cancel_reason& reason, executor_core& home) noexcept;
+
+  // The same, of what shields keep out as well. Of a task that was asked before, too.
+  void cancel_overriding(const cancel_reason& reason, executor_core& home) noexcept;
 
   // Its task will not begin, for that reason.
   void refuse(const cancel_reason& reason) noexcept;
@@ -46,6 +53,7 @@ class COPPICE_EXPORT task_node final : public strand_node, job {
  private:
   const reason_block* known_reason() const noexcept override;
   void learn(const reason_block& why) noexcept override;
+  void deliver_later(executor_core& home) noexcept;
   static void deliver(job& self, worker_core& here) noexcept;
 
   outcome_cell& task_;
@@ -53,6 +61,7 @@ class COPPICE_EXPORT task_node final : public strand_node, job {
   reason_slot learned_;  // Of one above.
   token_place tokens_;
   atomic<std::int32_t> shields_{0};  // Whoever puts one up or takes it down.
+  atomic<bool> queued_{false};       // Whoever queues the delivery; it itself.
 };
 
 }  // namespace coppice::inline v0::detail

@@ -34,6 +34,7 @@ class COPPICE_EXPORT group_core : public scope_core {
 
   cancel_node& node() noexcept override { return node_; }
   task_keeper* keeper() noexcept override { return &children_; }
+  task_keeper& children() noexcept { return children_; }
   const char* kind() const noexcept override { return "group"; }
 
   // Live children, a snapshot.
@@ -42,15 +43,18 @@ class COPPICE_EXPORT group_core : public scope_core {
   // What the body has failed with: what that means for the children.
   void body_failed(const std::exception_ptr& error) noexcept;
 
+  // Is there anything to be thrown, but for the body's failure?
+  bool failed() const noexcept { return collected() || own_failure().error() != nullptr; }
+
   // Has a child left something to be thrown?
   bool collected() const noexcept {
     return failures_.load(std::memory_order_acquire) != nullptr;  // GF1
   }
 
-  // Behind the end: throws what was collected and the body's failure, last, if there is any. A fatal failure leaves as
-  // it is, and so does that of the body of a scope that collects nothing; others as an exception_group. What is not
+  // Behind the end: throws what was collected, the body's failure and the scope's own, last, if there is any. A fatal
+  // failure leaves as it is, and so does the last of a scope that collects nothing; others as an exception_group. What is not
   // thrown is reported. `host`: under which the thrown failure goes on.
-  void throw_failures(std::exception_ptr body, cancel_node& host);
+  void throw_failures(const std::exception_ptr& body, cancel_node& host);
 
   // Instead: tells it to those that hear of failures at the node or above it, for nobody will throw it.
   void report_failures(cancel_node& from, worker_core& here) noexcept;
@@ -72,6 +76,12 @@ class COPPICE_EXPORT group_core : public scope_core {
   // On a worker, from its loop, by one who is counted.
   scope_joiner& leave_to_root(scope_joiner& other, worker_core& here) noexcept;
   void may_be_left() noexcept { node_.may_be_left(); }
+
+  // What the scope itself has failed with; empty if it has not. Behind the end.
+  virtual error_entry own_failure() const noexcept { return {}; }
+
+  // What becomes of a child's failure.
+  void take(outcome_cell& failed, worker_core& here) noexcept;
 
   // A child has ended, and is still counted.
   virtual void child_ended(task_status /*how*/) noexcept {}
@@ -110,7 +120,6 @@ class COPPICE_EXPORT group_core : public scope_core {
     task_keeper& root_;
   };
 
-  void take(outcome_cell& failed, worker_core& here) noexcept;
   void push(outcome_cell& failed) noexcept;
   std::vector<error_entry> take_failures();
 

@@ -1,4 +1,4 @@
-// Something that happens once, and one task that waits for it.
+// Something that happens, and one task that waits for it.
 #pragma once
 
 #include <coppice/detail/export.h>
@@ -20,6 +20,9 @@ class COPPICE_EXPORT signal {
   // Any thread; again of no effect. What its caller did before is visible to the one who waits.
   void set() noexcept;
   bool is_set() const noexcept;
+
+  // It may happen again. By the one who waits.
+  void clear() noexcept;
 
   class operation;
 
