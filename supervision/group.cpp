@@ -11,14 +11,22 @@
 
 namespace coppice::inline v0 {
 
+namespace {
+
+detail::group_core* core_of(const task_group& group) noexcept {
+  return static_cast<detail::group_core*>(detail::scope_access::core(group).get());
+}
+
+}  // namespace
+
 std::size_t task_group::size() const noexcept {
-  const detail::scope_core* const core = detail::scope_access::core(*this).get();
-  return core != nullptr ? static_cast<const detail::group_core*>(core)->size() : 0;
+  const detail::group_core* const core = core_of(*this);
+  return core != nullptr ? core->size() : 0;
 }
 
 detail::task_keeper& task_group::task_keeper_of() const {
-  detail::scope_core* const core = detail::scope_access::core(*this).get();
-  return core != nullptr ? *core->keeper() : detail::closed_keeper();
+  detail::group_core* const core = core_of(*this);
+  return core != nullptr ? core->children() : detail::closed_keeper();
 }
 
 namespace detail {

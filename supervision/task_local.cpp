@@ -3,6 +3,8 @@
 
 #include <coppice/detail/worker_core.h>
 
+#include <utility>
+
 namespace coppice::inline v0::detail {
 
 namespace {
@@ -10,8 +12,8 @@ namespace {
 // The node's answer to bindings() is all that it adds to the tree.
 class binding_scope final : public scope_core {
  public:
-  binding_scope(const binding_ref& bound, worker_core& here)
-      : scope_core({}, {}, here.executor()), bound_(bound), node_(here.scope, bound_) {}
+  binding_scope(binding_ref bound, worker_core& here)
+      : scope_core({}, {}, here.executor()), bound_(std::move(bound)), node_(here.scope, bound_) {}
 
   cancel_node& node() noexcept override { return node_; }
 

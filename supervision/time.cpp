@@ -35,7 +35,7 @@ core_ref time_limit::open(worker_core& here) {
     limit_ = std::max(limit_, duration::zero());
   }
   core_ref core = open_strand_scope({.site = {}}, here);
-  core->reschedule(*due_);
+  core->reschedule(due_);
   return core;
 }
 

@@ -84,6 +84,18 @@ task<> await_some(const std::vector<task_ref>& tasks, when until, duration timeo
   }
 }
 
+// Is it the calling task, or one that cannot end before that has?
+bool hosts_caller(const task_ref& of) {
+  const outcome_cell& cell = cell_of(of);
+  const climb upwards;
+  for (cancel_node* each = this_worker()->scope; each != nullptr; each = each->parent()) {
+    if (each->is_task() && each->task() == &cell) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 task<> wait_until(std::vector<task_ref> tasks, when until, duration timeout) {
@@ -155,18 +167,6 @@ task<> wait_or_cancel(std::vector<task_ref> tasks, duration timeout) {
   if (first != nullptr) {
     throw task_cancelled(cell_of(*first).node().reason(), first->id());
   }
-}
-
-// Is it the calling task, or one that cannot end before that has?
-bool hosts_caller(const task_ref& of) {
-  const outcome_cell& cell = cell_of(of);
-  const climb upwards;
-  for (cancel_node* each = this_worker()->scope; each != nullptr; each = each->parent()) {
-    if (each->is_task() && each->task() == &cell) {
-      return true;
-    }
-  }
-  return false;
 }
 
 task<> cancel_and_await(std::vector<task_ref> tasks, cancel_reason reason) {

@@ -29,8 +29,8 @@ class event {
   event(const event&) = delete;
   event& operator=(const event&) = delete;
 
-  // Releases every waiter, parts of a select() first, else in order of arrival, also if the event is reset at once. What was done before is visible to
-  // them, and to whoever finds the event set.
+  // Releases every waiter, parts of a select() first, else in order of arrival, also if the event is reset at once.
+  // What was done before is visible to them, and to whoever finds the event set.
   void set() noexcept { gate_.open(); }
 
   // Who waits from now on waits for the next set(). What was done before set() is visible to the caller.

@@ -111,7 +111,8 @@ class COPPICE_EXPORT cancel_scope {
   void set_shield(bool shielded);
   bool shielded() const noexcept { return core_ && core_->node().shielded(); }
 
-  // A stop there cancels this scope, until the scope ends; so does one of those bound before. By the host only. Throws std::bad_alloc.
+  // A stop there cancels this scope, until the scope ends; so does one of those bound before. By the host only. Throws
+  // std::bad_alloc.
   void bind(std::stop_token foreign);
 
   // Reports of this subtree go here first, nearest wins; a supervisor's children's failures likewise. Called on a

@@ -30,7 +30,7 @@ class [[nodiscard]] select_operation : public own_awaitable, suspension, job {
 
   template <class... Op>
   explicit select_operation(std::in_place_t, Op&&... operations)
-      : branches_(branch_of(std::move(operations), &select_operation::part_ended<Op>)...) {}
+      : branches_(branch_of(std::forward<Op>(operations), &select_operation::part_ended<Op>)...) {}
 
   // Before the await.
   select_operation(select_operation&& other) noexcept : branches_(std::move(other.branches_)) {}

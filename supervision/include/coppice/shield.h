@@ -10,6 +10,7 @@
 #include <concepts>
 #include <coroutine>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace coppice::inline v0 {
@@ -71,7 +72,8 @@ class [[nodiscard]] as_result_operation : public own_awaitable, settled_run {
   using value_type = outcome<T>;
 
   explicit as_result_operation(A&& from) : from_(static_cast<A&&>(from)) { result_.reset(); }
-  as_result_operation(as_result_operation&& other)
+  as_result_operation(as_result_operation&& other) noexcept(
+      std::is_nothrow_move_constructible_v<kept_body<A>>)
       : settled_run(std::move(other)), from_(std::move(other.from_)) {
     result_.reset();
   }
@@ -120,7 +122,8 @@ class [[nodiscard]] nothrow_operation : public own_awaitable, settled_run {
   using value_type = T;
 
   explicit nothrow_operation(A&& from) : from_(static_cast<A&&>(from)) { result_.reset(); }
-  nothrow_operation(nothrow_operation&& other)
+  nothrow_operation(nothrow_operation&& other) noexcept(
+      std::is_nothrow_move_constructible_v<kept_body<A>>)
       : settled_run(std::move(other)), from_(std::move(other.from_)) {
     result_.reset();
   }

@@ -45,7 +45,11 @@ class own_scope {
   }
 
   // All children have ended.
-  void close() noexcept { node_.close(this_worker()); }
+  void close() noexcept {
+    if (node_.used()) [[unlikely]] {
+      node_.close(this_worker());
+    }
+  }
 
  private:
   union {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coppice/awaitable.h>
+#include <coppice/detail/await_suspend.h>
 #include <coppice/detail/job.h>
 #include <coppice/detail/result_slot.h>
 #include <coppice/detail/worker_core.h>
@@ -79,8 +80,12 @@ class promise_base : public job {
   // What is ours is awaited as it is, what is not over a bridge: see foreign.h.
   template <class A>
     requires std::derived_from<std::remove_cvref_t<A>, own_awaitable>
-  static A&& await_transform(A&& ours) noexcept {
-    return static_cast<A&&>(ours);
+  static decltype(auto) await_transform(A&& ours) noexcept {
+    if constexpr (awaited_in_place<A>) {
+      return in_place_awaiter<A>(ours);
+    } else {
+      return static_cast<A&&>(ours);
+    }
   }
   template <class T>
   static inline_await<T> await_transform(task<T>&& child) {
@@ -184,7 +189,10 @@ class promise_base : public job {
 
   // The coroutine has failed. `result` is null for a child of a fork_each, which has no slot of its own.
   void fail(failure_slot* result, std::exception_ptr error) noexcept;
-  bool in_fork_each() const noexcept { return kind_of(continuation_) == continuation::fork_each; }
+  bool in_fork_each() const noexcept {
+    // The analyzer sees a coroutine that nobody has started.  NOLINTNEXTLINE(*-core.CallAndMessage)
+    return kind_of(continuation_) == continuation::fork_each;
+  }
 
   // Is this what became of a stop in a foreign coroutine? Then it is a stop again.
   COPPICE_EXPORT bool stopped_by(const std::exception_ptr& error) const noexcept;

@@ -54,7 +54,6 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
       return stops_instead(task, here) ? here.stop_from_loop(task) : here.go_on(task);
     }
     begin(task.as_job(), task.scope(), here.home, &wait_operation::unwind);
-    task_ = &task;
     slot& mine = task.scope()->enroll(here, here.label_of_wait(Source::name));
     at = &mine;
     below_task_ = task.scope()->is_task();
@@ -87,13 +86,16 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
  private:
   static std::coroutine_handle<> unwind(suspension& self, worker_core& here) noexcept {
     auto& mine = static_cast<wait_operation&>(self);
-    promise_base& task = *mine.task_;
+    promise_base& task = mine.task();
     if (!mine.below_task_) {
       return promise_base::unwind(task, here);
     }
     mine.stopped_ = true;
     return promise_base::unwind_below_task(task, here);
   }
+
+  // The suspender.
+  promise_base& task() const noexcept { return static_cast<promise_base&>(resumption()); }
 
   // A request may have come between the look on entry and the end of what is waited for, and have caused it.
   bool stops_instead(promise_base& task, worker_core& here) noexcept {
@@ -117,14 +119,13 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
     if (stopped_) {
       mine.rest();
     } else {
-      task_->scope()->withdraw(mine, *this_worker());
+      task().scope()->withdraw(mine, *this_worker());
     }
   }
 
   Source source_;
-  bool below_task_ = false;       // Nothing stands between it and its task's node.
-  bool stopped_ = false;          // Then by unwind().
-  promise_base* task_ = nullptr;  // The suspender.
+  bool below_task_ = false;  // Nothing stands between it and its task's node.
+  bool stopped_ = false;     // Then by unwind().
 };
 
 }  // namespace coppice::inline v0::detail

@@ -105,13 +105,13 @@ template <class A>
 auto child_of(A&& from) {
   using plain = std::remove_cvref_t<A>;
   if constexpr (is_task<plain>) {
-    return from ? plain(std::move(from)) : empty_child<typename plain::value_type>();
+    return plain(whole(from));
   } else if constexpr (is_handle<plain>) {
     return child_of_handle<!std::is_lvalue_reference_v<A>>(plain(from));
   } else if constexpr (std::is_lvalue_reference_v<A> && !waits_in_place<A>) {
     return awaiting<awaited_t<A>, A>(from);
   } else {
-    return child_of_kept<awaited_t<A>, plain>(std::move(from));
+    return child_of_kept<awaited_t<A>, plain>(static_cast<plain&&>(from));
   }
 }
 
@@ -124,7 +124,7 @@ auto child_of_element(E&& from) {
     return child_of_handle < !std::is_void_v<T> &&
            !std::is_copy_constructible_v < T >> (plain(std::forward<E>(from)));
   } else {
-    return child_of(plain(std::move(from)));
+    return child_of(plain(static_cast<std::remove_reference_t<E>&&>(from)));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <concepts>
 #include <coroutine>
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 namespace coppice::inline v0::detail {
@@ -76,7 +77,8 @@ class [[nodiscard]] scope_operation : public own_awaitable, scope_run {
       : policy_(std::move(policy)), body_(static_cast<Body&&>(body)) {
     result_.reset();
   }
-  scope_operation(scope_operation&& other)
+  scope_operation(scope_operation&& other) noexcept(
+      std::is_nothrow_move_constructible_v<kept_body<Body>>)
       : scope_run(std::move(other)),
         policy_(std::move(other.policy_)),
         body_(std::move(other.body_)) {

@@ -197,14 +197,14 @@ performed_branch<Op> branch_of_performed(perform_operation<Op>&& from,
 // `then`: what a performed branch does when it has ended.
 template <class A>
 auto branch_of(A&& from, performed_part::went_on* then) {
-  if constexpr (requires { branch_of_wait(std::move(from)); }) {
-    return branch_of_wait(std::move(from));
+  if constexpr (requires { branch_of_wait(std::forward<A>(from)); }) {
+    return branch_of_wait(std::forward<A>(from));
   } else if constexpr (std::same_as<A, sleep_operation>) {
     return time_branch(from.due());
   } else if constexpr (std::same_as<A, yield_operation>) {
     return time_branch(time_point::min());
-  } else if constexpr (requires { branch_of_performed(std::move(from), then); }) {
-    return branch_of_performed(std::move(from), then);
+  } else if constexpr (requires { branch_of_performed(std::forward<A>(from), then); }) {
+    return branch_of_performed(std::forward<A>(from), then);
   } else {
     return no_branch<A>(from);
   }
