@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
   if (asio_rows().empty()) {
     std::fputs(
         "fanout: the rows of Boost.Asio are left out, for Boost 1.81 was not there when this was "
-        "built; ./dev setup bench installs it\n",
+        "built; ./dev setup installs it\n",
         stderr);
   }
   return bench::run_suite({"fanout",

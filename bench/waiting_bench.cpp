@@ -12,11 +12,16 @@ namespace {
 using bench::comparison;
 using bench::target;
 
+constexpr double thousand = 1e3;
 constexpr double million = 1e6;
 
 constexpr target targets[] = {
     {"channel, uncontended, 1 thread", "waiting/coppice/channel_uncontended/1", "items_per_second",
      false, 20, million, "M items/s"},
+    {"stop of a task in Asio, median", "waiting/coppice/asio_stop/2", "ns_p50", true, 30, thousand,
+     "us"},
+    {"stop of a task in Asio, of 100 the last", "waiting/coppice/asio_stop/2", "ns_p99", true, 80,
+     thousand, "us"},
 };
 
 constexpr comparison comparisons[] = {
@@ -53,7 +58,7 @@ int main(int argc, char** argv) {
   if (asio_rows().empty()) {
     std::fputs(
         "waiting: the rows of Boost.Asio are left out, for Boost 1.81 was not there when this was "
-        "built; ./dev setup bench installs it\n",
+        "built; ./dev setup installs it\n",
         stderr);
   }
   return bench::run_suite(

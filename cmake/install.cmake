@@ -38,10 +38,13 @@ foreach(room IN ITEMS executor supervision)
 endforeach()
 install(TARGETS coppice EXPORT coppice-supervision)
 coppice_pc(coppice "${PROJECT_DESCRIPTION}" "" coppice_supervision "")
+# Boost has no .pc file: its headers are found where the compiler looks, or by the user.
+install(TARGETS coppice_asio EXPORT coppice-asio)
+coppice_pc(coppice-asio "Boost.Asio in the tasks of coppice" "" coppice_supervision "")
 
-foreach(room IN ITEMS executor supervision)
+foreach(component IN ITEMS executor supervision asio)
   install(
-    EXPORT coppice-${room}
+    EXPORT coppice-${component}
     NAMESPACE coppice::
     DESTINATION ${package_folder})
 endforeach()

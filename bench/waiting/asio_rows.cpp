@@ -1,4 +1,9 @@
-// What does the same cost with the channels of Boost.Asio, and its coroutines?
+// What does the same cost with the channels of Boost.Asio, and its coroutines? And how soon is a task of ours gone that
+// waits for one of its operations?
+#include <coppice/asio.h>
+#include <coppice/group.h>
+#include <coppice/runtime.h>
+#include <coppice/sleep.h>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -230,6 +235,49 @@ numbers blocking(const setting& at) {
   return distribution(trips);
 }
 
+// Says when it went.
+class last_seen {
+ public:
+  explicit last_seen(clock::time_point& gone) noexcept : gone_(gone) {}
+  last_seen(const last_seen&) = delete;
+  last_seen& operator=(const last_seen&) = delete;
+  ~last_seen() { gone_ = clock::now(); }
+
+ private:
+  clock::time_point& gone_;
+};
+
+coppice::task<> stop_often(coppice::io_thread& io, std::size_t times, samples& stops) {
+  for (std::size_t i = 0; i != times; ++i) {
+    clock::time_point gone;
+    asio::steady_timer never(io.get_executor(), std::chrono::hours(1));
+    const auto wait = [&]() -> coppice::task<> {
+      const last_seen here(gone);
+      co_await never.async_wait(coppice::use_task);
+    };
+    clock::time_point asked;
+    const auto body = [&](coppice::task_group& group) -> coppice::task<> {
+      group.spawn(wait);
+      co_await coppice::sleep_for(std::chrono::microseconds(50));
+      asked = clock::now();
+      group.cancel();
+    };
+    co_await coppice::with_group(body);
+    require(gone > asked, "a task was gone before it was asked to stop");
+    stops.add(gone - asked);
+  }
+}
+
+// From the cancel of a task that waits for an operation to the end of its frame.
+numbers stop_latency(const setting& at) {
+  coppice::runtime on({.threads = at.workers, .pin = "compact"});
+  coppice::io_thread io;
+  const std::size_t times = at.scaled(20'000);
+  samples stops(times);
+  on.block_on(stop_often(io, times, stops));
+  return distribution(stops);
+}
+
 constexpr row rows[] = {
     {"asio/channel_uncontended", 1, &uncontended},
     {"asio/channel_1_to_1", 1, &channel<own_channel, 1, 1>},
@@ -245,6 +293,7 @@ constexpr row rows[] = {
     {"asio/select_deadline", 1, &select_deadline},
     {"asio/select_deadline", 2, &select_deadline},
     {"asio/spawn_blocking", 2, &blocking},
+    {"coppice/asio_stop", 2, &stop_latency},
 };
 
 }  // namespace

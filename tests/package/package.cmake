@@ -19,7 +19,7 @@ set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${launcher}")
 
 function(build_and_run folder)
   run(${CMAKE_COMMAND} --build ${folder})
-  foreach(program IN ITEMS supervised unsupervised)
+  foreach(program IN ITEMS supervised unsupervised networked)
     if(EXISTS ${folder}/${program})
       run(${folder}/${program})
     endif()
@@ -28,7 +28,8 @@ endfunction()
 
 # Tries the package installed under `prefix`: by find_package, then by pkg-config.
 function(try_installed kind prefix)
-  foreach(components IN ITEMS "executor" "executor;supervision")
+  foreach(components IN ITEMS "executor" "executor;supervision"
+                              "executor;supervision;asio")
     set(folder ${work}/find_package_${kind})
     run(${configure} -B ${folder} -DCMAKE_PREFIX_PATH=${prefix} -DCOPPICE_VERSION=${version}
         "-DCOPPICE_COMPONENTS=${components}")
@@ -42,7 +43,8 @@ function(try_installed kind prefix)
   if(kind STREQUAL "static")
     set(static --static)
   endif()
-  foreach(program IN ITEMS "supervised coppice" "unsupervised coppice-executor")
+  foreach(program IN ITEMS "supervised coppice" "unsupervised coppice-executor"
+                           "networked coppice-asio")
     separate_arguments(program)
     list(POP_BACK program module)
     run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc_folder} pkg-config --cflags --libs ${static}
