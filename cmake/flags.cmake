@@ -33,6 +33,7 @@ function(coppice_sanitize target)
   else()
     list(APPEND flags -O1)
   endif()
-  target_compile_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags};-g;-fno-omit-frame-pointer>")
+  # Lines are all that a report names of what -g would write.
+  target_compile_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags};-g1;-fno-omit-frame-pointer>")
   target_link_options(${target} PUBLIC "$<BUILD_INTERFACE:${runtime}>")
 endfunction()

@@ -1,6 +1,7 @@
 // What almost every test includes, compiled once.
 #pragma once
 
+#include <coppice/executor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

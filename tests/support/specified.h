@@ -113,8 +113,7 @@ class stage {
       co_await sleep_for(self.start_takes);
     }
     say("+" + id);
-    gate.started();
-    const outcome<> waited = co_await as_result(until_told(self, id));
+    const outcome<> waited = co_await as_result(until_told(self, id, gate));
     if (waited.failed()) {
       std::rethrow_exception(waited.error());
     }
@@ -126,7 +125,9 @@ class stage {
     }
   }
 
-  static task<> until_told(known_child& self, const std::string& id) {
+  // It has started when it would hear of a stop here.
+  static task<> until_told(known_child& self, const std::string& id, start_gate& gate) {
+    gate.started();
     const auto told = co_await select(self.fails.wait(), self.finishes.wait());
     if (told.index() == 0) {
       throw std::runtime_error(id + " broke");
