@@ -189,9 +189,8 @@ bool overseer::going() const noexcept {
 task<> overseer::stop_all() {
   forget_next_starts();
   const cancel_reason why = core_.reason();
-  const std::vector<child_ref> last_first(children_.rbegin(), children_.rend());
-  for (const child_ref& each : last_first) {
-    co_await stop(each, why);
+  for (auto each = children_.rbegin(); each != children_.rend(); ++each) {
+    co_await stop(*each, why);
   }
   refuse_calls();
 }
@@ -242,20 +241,20 @@ bool overseer::ended(const specified_child& child) const noexcept {
 void overseer::list_into(std::vector<child_info>& infos) const {
   const std::lock_guard lock(mutex_);
   for (const child_ref& each : children_) {
-    infos.push_back(info_of(*each));
+    child_info& info = infos.emplace_back();
+    info.id = each->terms.id;
+    tell(info, *each);
   }
 }
 
-child_info overseer::info_of(const specified_child& child) const {
-  child_info info;
-  info.id = child.terms.id;
+// All but the id, which needs memory. Under the lock.
+void overseer::tell(child_info& info, const specified_child& child) noexcept {
   if (child.running() && !child.cell().done()) {
     info.task = child.current;
   }
   info.type = child.terms.type;
   info.restarting = child.restarting;
   info.restarts = child.restarts();
-  return info;
 }
 
 child_counts overseer::count() const noexcept {
@@ -276,15 +275,21 @@ restart_handler overseer::on_restart(restart_handler handler) {
   return fresh ? *fresh : restart_handler();
 }
 
-// What the specs keep may hold the supervisor.
+// What the specs keep may hold the supervisor. A child whose end nobody has taken, for want of memory, still holds its task,
+// which holds the child.
 void overseer::close(worker_core& here) noexcept {
   children_node_.close(&here);
   child_list children;
   std::shared_ptr<const restart_handler> handler;
-  const std::lock_guard lock(mutex_);
-  by_id_.clear();
-  children.swap(children_);
-  handler.swap(restart_handler_);
+  {
+    const std::lock_guard lock(mutex_);
+    by_id_.clear();
+    children.swap(children_);
+    handler.swap(restart_handler_);
+  }
+  for (const child_ref& each : children) {
+    each->current = {};
+  }
 }
 
 }  // namespace coppice::inline v0::detail

@@ -50,8 +50,10 @@ struct overseer_call final : message {
   std::vector<child_spec> specs;          // Of a start.
   std::shared_ptr<overseer_call> itself;  // While it is queued.
   signal answered;
-  child_info given;  // Behind the signal, as is the failure.
+  child_info given;  // Behind the signal, as is the error.
   std::exception_ptr error;
+  error_entry failure;     // That of a child which could not start, and so the error's cause.
+  bool half_done = false;  // The overseer's: what it has started runs, and is not told of.
   bool abandoned = false;  // Under the overseer's lock: nobody waits for the answer.
 };
 
@@ -164,18 +166,17 @@ class overseer {
   // Calls.
   void enqueue(const std::shared_ptr<overseer_call>& asked);
   void abandon(overseer_call& asked) noexcept;
-  void report_unread(const std::exception_ptr& error) noexcept;
+  void report_unread(const error_entry& failure) noexcept;
   task<> answer(overseer_call& asked);
   task<> start_new(overseer_call& asked);
   task<> start_stopped(overseer_call& asked);
+  task<std::exception_ptr> start_for(overseer_call& asked, child_ref child);
   task<> terminate(overseer_call& asked);
-  std::exception_ptr start_failure(start_result result, const specified_child& child) const;
   child_ref add(child_spec& spec);
   void check(const std::vector<child_spec>& specs) const;
   specified_child& find(std::string_view id, const char* call) const;
   specified_child& stopped(std::string_view id, const char* call) const;
-  child_info info_of(const specified_child& child) const;
-  child_info locked_info_of(const specified_child& child) const;
+  static void tell(child_info& info, const specified_child& child) noexcept;
   void refuse_calls() noexcept;
   void finish(overseer_call& asked) noexcept;
 

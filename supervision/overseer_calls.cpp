@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <set>
 #include <string>
 #include <utility>
@@ -89,11 +90,13 @@ void overseer::enqueue(const std::shared_ptr<overseer_call>& asked) {
 }
 
 void overseer::abandon(overseer_call& asked) noexcept {
-  std::exception_ptr unread;
+  error_entry unread;
   {
     const std::lock_guard lock(mutex_);
     asked.abandoned = true;
-    unread.swap(asked.error);
+    if (std::exchange(asked.error, nullptr) != nullptr) {
+      unread = std::exchange(asked.failure, {});
+    }
   }
   report_unread(unread);
 }
@@ -118,30 +121,30 @@ task<> overseer::answer(overseer_call& asked) {
     }
   } catch (...) {
     asked.error = std::current_exception();
+    if (asked.half_done) {
+      core_.give_up(asked.error);
+    }
   }
 }
 
 void overseer::finish(overseer_call& asked) noexcept {
-  std::exception_ptr unread;
+  error_entry unread;
   std::shared_ptr<overseer_call> kept;
   {
     const std::lock_guard lock(mutex_);
     kept.swap(asked.itself);
     if (asked.abandoned) {
-      unread.swap(asked.error);
+      unread = std::exchange(asked.failure, {});
     }
   }
   report_unread(unread);
   asked.answered.set();
 }
 
-// That of a child, which nobody else has been told of.
-void overseer::report_unread(const std::exception_ptr& error) noexcept {
-  if (const auto* const failed = thrown_as<start_error>(error)) {
-    if (failed->cause() != nullptr && thrown_as<task_cancelled>(failed->cause()) == nullptr &&
-        !is_fatal(failed->cause())) {
-      report_from(&core_.node(), *this_worker(), error_origin::child, error_entry(failed->cause()));
-    }
+// That of a child, which nobody else has been told of. A fatal one has been seen to.
+void overseer::report_unread(const error_entry& failure) noexcept {
+  if (failure.error() != nullptr && !is_fatal(failure.error())) {
+    report_from(&core_.node(), *this_worker(), error_origin::child, failure);
   }
 }
 
@@ -174,31 +177,53 @@ void overseer::refuse_calls() noexcept {
 task<> overseer::start_new(overseer_call& asked) {
   check(asked.specs);
   std::vector<child_ref> added;
-  std::exception_ptr error;
+  added.reserve(asked.specs.size());
   for (child_spec& each : asked.specs) {
-    const child_ref child = add(each);
-    added.push_back(child);
-    const start_result result = co_await start(child);
-    if (result == start_result::given_up) {
-      throw_ending(core_);
+    added.push_back(add(each));
+    std::exception_ptr error;
+    try {
+      error = co_await start_for(asked, added.back());
+    } catch (const std::bad_alloc&) {
+      error = std::current_exception();
     }
-    error = start_failure(result, *child);
     if (error != nullptr) {
-      break;
+      std::reverse(added.begin(), added.end());
+      for (const child_ref& started : added) {
+        co_await stop(started, cancel_reason(cancel_kind::sibling_failed, {}, core_.site()));
+        drop(*started);
+      }
+      asked.half_done = false;
+      std::rethrow_exception(error);
     }
-    asked.given = locked_info_of(*child);
-    if (result == start_result::ignored && child->terms.restart == restart_type::temporary) {
-      drop(*child);
+    if (!added.back()->running() && added.back()->terms.restart == restart_type::temporary) {
+      drop(*added.back());
+      added.pop_back();
     }
   }
-  if (error != nullptr) {
-    std::reverse(added.begin(), added.end());
-    for (const child_ref& each : added) {
-      co_await stop(each, cancel_reason(cancel_kind::sibling_failed, {}, core_.site()));
-      drop(*each);
-    }
-    std::rethrow_exception(error);
+  asked.half_done = false;
+}
+
+// Returns what the start has failed with, null if it has not. Where it throws std::bad_alloc the child may run, and nobody
+// has heard of its start. What the answer needs of memory is asked for before.
+task<std::exception_ptr> overseer::start_for(overseer_call& asked, child_ref child) {
+  asked.given = {};
+  asked.given.id = child->terms.id;
+  asked.half_done = true;
+  const start_result result = co_await start(child);
+  if (result == start_result::given_up) {
+    asked.half_done = false;
+    throw_ending(core_);
   }
+  if (result == start_result::refused) {
+    co_return child->last_end.cause();
+  }
+  if (result == start_result::failed) {
+    asked.failure = child->last_end.failure;
+    co_return std::make_exception_ptr(start_error(child->terms.id, child->last_end.cause()));
+  }
+  const std::lock_guard lock(mutex_);
+  tell(asked.given, *child);
+  co_return nullptr;
 }
 
 task<> overseer::terminate(overseer_call& asked) {
@@ -213,30 +238,19 @@ task<> overseer::terminate(overseer_call& asked) {
 
 task<> overseer::start_stopped(overseer_call& asked) {
   const child_ref child = child_ref::share(stopped(asked.id, "restart_child"));
-  const start_result result = co_await start(child);
-  if (result == start_result::given_up) {
-    throw_ending(core_);
+  std::exception_ptr error;
+  try {
+    error = co_await start_for(asked, child);
+  } catch (const std::bad_alloc&) {
+    error = std::current_exception();
   }
-  if (const std::exception_ptr error = start_failure(result, *child)) {
+  if (error != nullptr) {
+    co_await stop(child, cancel_reason(cancel_kind::sibling_failed, {}, core_.site()));
+  }
+  asked.half_done = false;
+  if (error != nullptr) {
     std::rethrow_exception(error);
   }
-  asked.given = locked_info_of(*child);
-}
-
-// Null if it has not failed.
-std::exception_ptr overseer::start_failure(start_result result,
-                                           const specified_child& child) const {
-  if (result == start_result::refused) {
-    return child.last_end.cause();
-  }
-  return result == start_result::failed
-             ? std::make_exception_ptr(start_error(child.terms.id, child.last_end.cause()))
-             : nullptr;
-}
-
-child_info overseer::locked_info_of(const specified_child& child) const {
-  const std::lock_guard lock(mutex_);
-  return info_of(child);
 }
 
 // ---- The list -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ namespace coppice::inline v0::detail {
 // wide still counts.
 class restart_window {
  public:
-  restart_window(unsigned max_restarts, duration period) noexcept
+  restart_window(unsigned max_restarts, duration period)
       : max_restarts_(max_restarts), period_(period) {}
 
   // Counts one more; false if that is more than are allowed. Keeps no more than those.

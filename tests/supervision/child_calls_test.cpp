@@ -302,6 +302,7 @@ TEST_P(ChildCalls, AreDoneInTheirOrder) {
     co_await settled();
     co_await s.terminate_child("d");
     EXPECT_EQ(test_clock().elapsed(), 2s);
+    co_await settled();  // Those that wait for a call go on when they are told, and the next call is done meanwhile.
     EXPECT_TRUE(one.done() && other.done());
     EXPECT_EQ(on_.take(), (texts{"+d", "+e", "-d"}));
   });
@@ -322,6 +323,7 @@ TEST_P(ChildCalls, ACallerThatIsStoppedWaitsNoMoreAndWhatItAskedForGoesOn) {
     EXPECT_TRUE(task_of(s, "d"));
   });
   EXPECT_THAT(log_.messages(), ElementsAre("f cannot start")) << "nobody else has heard of it";
+  EXPECT_EQ(log_.take().front().entry.name(), "f");
 }
 
 TEST_P(ChildCalls, AfterTheEndAreRefused) {

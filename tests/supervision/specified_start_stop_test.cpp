@@ -104,6 +104,20 @@ TEST_P(StartStop, AChildThatReturnsBeforeItHasStartedIsIgnored) {
   EXPECT_EQ(on.take(), (texts{"+a", "~b", "+c", "-c", "-a"}));
 }
 
+TEST_P(StartStop, ATemporaryOneThatIsIgnoredIsForgottenAlsoWhenALaterOneFails) {
+  stage on;
+  on.ignore_starts("b", 1);
+  on.fail_starts("d", 1);
+  test_runtime rt(workers());
+  rt.block_on([&]() -> task<> {
+    const std::vector<child_spec> specs = {on.child("a"), on.child("b", restart_type::temporary),
+                                           on.child("c"), on.child("d")};
+    const auto body = [](supervisor&) -> task<> { co_return; };
+    EXPECT_THROW(co_await with_supervisor({}, specs, body), start_error);
+  });
+  EXPECT_EQ(on.take(), (texts{"+a", "~b", "+c", "!d", "-c", "-a"}));
+}
+
 TEST_P(StartStop, TheSpecsAreCopied) {
   stage on;
   test_runtime rt(workers());

@@ -1,6 +1,7 @@
 // Runs something of the tree with each of its allocations failing in turn.
 #pragma once
 
+#include <coppice/error.h>
 #include <coppice/exception_group.h>
 #include <coppice/runtime.h>
 #include <coppice/time.h>
@@ -23,8 +24,11 @@ inline task<> sleeping_for_ever() {
   co_await sleep_for(forever);
 }
 
-// Nothing but std::bad_alloc, by itself or in groups.
+// Nothing but std::bad_alloc, by itself, in groups, or as why a child could not be started.
 inline bool is_want_of_memory(const error_entry& entry) {
+  if (const auto* const start = entry.get_if<start_error>()) {
+    return start->cause() != nullptr && is_want_of_memory(error_entry(start->cause()));
+  }
   if (const auto* const group = entry.get_if<exception_group>()) {
     for (const group_leaf& leaf : group->leaves()) {
       if (leaf.entry.get_if<std::bad_alloc>() == nullptr) {
