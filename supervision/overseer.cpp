@@ -81,8 +81,13 @@ std::coroutine_handle<> overseer::run::stopped(worker_core& here) noexcept {
 // A failure of its own is that there was no memory: then everybody is stopped at once, and that is why.
 void overseer::over(std::exception_ptr error, worker_core& here) noexcept {
   if (error != nullptr) {
-    children_node_.let_in();
     core_.give_up(std::move(error));
+    const cancel_reason why = core_.reason();
+    for (const child_ref& each : children_) {
+      if (each->running()) {
+        each->cell().cancel(why);
+      }
+    }
     refuse_calls();
   }
   core_.oversight_has_ended(here);
@@ -108,7 +113,12 @@ task<> overseer::oversee() {
     }
     message* const next = next_message();
     if (next != nullptr) {
-      co_await take(*next);
+      try {
+        co_await take(*next);
+      } catch (...) {
+        put_back(*next);
+        throw;
+      }
     } else if (retire()) {
       co_return;
     } else {
@@ -137,6 +147,14 @@ message* overseer::next_message() noexcept {
   return messages_.pop();
 }
 
+// A call for whose answer there was no memory, that it may be refused.
+void overseer::put_back(message& unanswered) noexcept {
+  if (unanswered.what() == message::about::call) {
+    const std::lock_guard lock(mutex_);
+    messages_.push(unanswered);
+  }
+}
+
 // Nothing is left to look after, unless somebody calls again.
 bool overseer::retire() noexcept {
   const std::lock_guard lock(mutex_);
@@ -149,18 +167,25 @@ bool overseer::retire() noexcept {
 
 // Behind it what happened before is to be looked at again. Without memory for an alarm the time never comes.
 task<> overseer::news_until(time_point due) {
-  time_out* alarm = nullptr;
-  if (due != time_point::max()) {
-    alarm = new (std::nothrow) time_out(*this);
-  }
-  if (alarm != nullptr) {
-    set(*alarm, due);
-  }
-  auto news = news_.wait("news of its children");
-  static_cast<void>(co_await as_result(std::move(news)));
-  if (alarm != nullptr) {
-    static_cast<void>(alarm->clear(*this_worker()));
-    alarm->drop();
+  struct one_alarm {
+    time_out* alarm = nullptr;
+    ~one_alarm() {
+      if (alarm != nullptr) {
+        static_cast<void>(alarm->clear(*this_worker()));
+        alarm->drop();
+      }
+    }
+  };
+  {
+    one_alarm at_due;
+    if (due != time_point::max()) {
+      at_due.alarm = new (std::nothrow) time_out(*this);
+    }
+    if (at_due.alarm != nullptr) {
+      set(*at_due.alarm, due);
+    }
+    auto news = news_.wait("news of its children");
+    static_cast<void>(co_await as_result(std::move(news)));
   }
   news_.clear();
   see_stop();

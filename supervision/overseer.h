@@ -95,7 +95,6 @@ class overseer {
     explicit shielded_node(cancel_node& above) noexcept : branch_node(&above, 0) {
       state_.shield(true);
     }
-    void let_in() noexcept { state_.shield(false); }
   };
 
   // Under which the overseer itself runs.
@@ -136,6 +135,7 @@ class overseer {
   void set(time_out& alarm, time_point due) noexcept;
   void see_stop() noexcept;
   message* next_message() noexcept;
+  void put_back(message& unanswered) noexcept;
   bool retire() noexcept;
   task<> stop_all();
   void over(std::exception_ptr error, worker_core& here) noexcept;

@@ -12,12 +12,8 @@ namespace coppice::inline v0::detail {
 namespace {
 
 // The child that says when it has started.
-task<> run_gated(const child_terms* terms, std::shared_ptr<typed_start_state<void>> state) {
-  const struct at_end {
-    start_state& state;
-    ~at_end() { state.over.set(); }
-  } telling{*state};
-  start_gate gate(*state);
+task<> run_gated(const child_terms* terms, start_teller<void> telling) {
+  start_gate gate(telling.state());
   auto body = terms->gated_start(gate);
   co_await std::move(body);
 }
@@ -45,9 +41,9 @@ std::exception_ptr child_end::cause() const {
 
 bool specified_child::launch() {
   starting = terms.gated_start != nullptr ? std::make_shared<typed_start_state<void>>() : nullptr;
-  auto [answer, started] = starting != nullptr
-                               ? start_one(*this, terms, &run_gated, &terms, starting)
-                               : start_one(*this, terms, &run_plain, &terms);
+  auto [answer, started] = starting != nullptr ? start_one(*this, terms, &run_gated, &terms,
+                                                           start_teller<void>(starting))
+                                               : start_one(*this, terms, &run_plain, &terms);
   if (answer == admission::exhausted) {
     throw_refused(answer, *this);
   }

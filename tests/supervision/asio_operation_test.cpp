@@ -92,8 +92,11 @@ TEST_P(AsioOperation, WhatItGivesAllTheSameIsDelivered) {
   const auto unmoved = [&](auto handler) {
     auto slot = asio::get_associated_cancellation_slot(handler);
     auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-    slot.assign([kept, ex](asio::cancellation_type) {
-      asio::post(ex, [kept] { std::move (*kept)(boost::system::error_code(), 42); });
+    slot.assign([kept, ex, slot](asio::cancellation_type) {
+      asio::post(ex, [kept, slot]() mutable {
+        slot.clear();  // Which holds the handler, which holds it.
+        std::move (*kept)(boost::system::error_code(), 42);
+      });
     });
   };
   std::optional<int> delivered;

@@ -234,13 +234,13 @@ TEST_P(Gather, RunsNothingBeforeItIsAwaited) {
   });
 }
 
-task<> hold(std::shared_ptr<int> owned) {
+task<> hold(std::shared_ptr<std::atomic<int>> owned) {
   co_await sleep_for(1ms);
   ++*owned;
 }
 
 TEST_P(Gather, DestroysWhatItWasGivenIfItIsDropped) {
-  const auto owned = std::make_shared<int>(0);
+  const auto owned = std::make_shared<std::atomic<int>>(0);
   test_runtime rt(workers());
   rt.block_on([&]() -> task<> {
     {
@@ -254,7 +254,7 @@ TEST_P(Gather, DestroysWhatItWasGivenIfItIsDropped) {
 }
 
 TEST_P(Gather, DestroysTheFramesOfItsTasksBeforeItGoesOn) {
-  const auto owned = std::make_shared<int>(0);
+  const auto owned = std::make_shared<std::atomic<int>>(0);
   test_runtime rt(workers());
   rt.block_on([&]() -> task<> {
     co_await gather(hold(owned), hold(owned));

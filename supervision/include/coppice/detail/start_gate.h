@@ -93,24 +93,41 @@ using start_gate = basic_start_gate<void>;
 
 namespace detail {
 
+// An argument of the child's, which goes with it, also if there was no memory for its frame: nobody waits any more for it to
+// start.
+template <class V>
+class start_teller {
+ public:
+  explicit start_teller(std::shared_ptr<typed_start_state<V>> state) noexcept
+      : state_(std::move(state)) {}
+  start_teller(start_teller&&) noexcept = default;
+  start_teller& operator=(start_teller&&) = delete;
+  ~start_teller() {
+    if (state_ != nullptr) {
+      state_->over.set();
+    }
+  }
+
+  typed_start_state<V>& state() const noexcept { return *state_; }
+
+ private:
+  std::shared_ptr<typed_start_state<V>> state_;
+};
+
 // The child: a failure before it is ready is the starter's, and none of the group's.
 template <class V, class F, class... Args>
-task<> run_started(std::shared_ptr<typed_start_state<V>> state, F function, Args... arguments) {
-  const struct at_end {
-    typed_start_state<V>& state;
-    ~at_end() { state.over.set(); }
-  } telling{*state};
-  basic_start_gate<V> gate(*state);
+task<> run_started(start_teller<V> telling, F function, Args... arguments) {
+  basic_start_gate<V> gate(telling.state());
   auto body = std::invoke(std::move(function), gate, std::move(arguments)...);
   const auto end = co_await as_result(std::move(body));
   if (end.cancelled()) {
     co_await stop();
   }
   if (end.failed()) {
-    if (state->has_started()) {
+    if (telling.state().has_started()) {
       std::rethrow_exception(end.error());
     }
-    state->failed(end.entry());
+    telling.state().failed(end.entry());
   }
 }
 
@@ -119,8 +136,8 @@ task<V> start_and_wait(task_keeper& keeper, spawn_options options, F function, A
   co_await stop_point();
   const auto state = std::make_shared<typed_start_state<V>>();
   const task_handle<> child =
-      detail::start_call(keeper, options, &run_started<V, F, Args...>, state, std::move(function),
-                         std::move(arguments)...);
+      detail::start_call(keeper, options, &run_started<V, F, Args...>, start_teller<V>(state),
+                         std::move(function), std::move(arguments)...);
   auto ready = state->over.wait("a child to start");
   const auto waited = co_await as_result(std::move(ready));
   if (waited.cancelled()) {
