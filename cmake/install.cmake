@@ -38,11 +38,18 @@ foreach(room IN ITEMS executor supervision)
 endforeach()
 install(TARGETS coppice EXPORT coppice-supervision)
 coppice_pc(coppice "${PROJECT_DESCRIPTION}" "" coppice_supervision "")
-# Boost has no .pc file: its headers are found where the compiler looks, or by the user.
-install(TARGETS coppice_asio EXPORT coppice-asio)
-coppice_pc(coppice-asio "Boost.Asio in the tasks of coppice" "" coppice_supervision "")
 
-foreach(component IN ITEMS executor supervision asio)
+get_property(bridges GLOBAL PROPERTY COPPICE_BRIDGES)
+foreach(bridge IN LISTS bridges)
+  install(TARGETS coppice_${bridge} EXPORT coppice-${bridge})
+  get_target_property(description coppice_${bridge} COPPICE_DESCRIPTION)
+  get_target_property(uses coppice_${bridge} COPPICE_USES)
+  # Boost has no .pc file: its headers are found where the compiler looks, or by the user.
+  list(REMOVE_ITEM uses Boost::headers)
+  coppice_pc(coppice-${bridge} "${description}" "" "coppice_supervision;${uses}" "")
+endforeach()
+
+foreach(component IN ITEMS executor supervision ${bridges})
   install(
     EXPORT coppice-${component}
     NAMESPACE coppice::

@@ -42,3 +42,20 @@ function(coppice_room room)
   coppice_warnings(${target})
   coppice_sanitize(${target})
 endfunction()
+
+# Declares a header that connects coppice with a library its users may have, coppice::<name>.
+#
+#   coppice_bridge(<name> DESCRIPTION <text> USES <target>...)
+function(coppice_bridge name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "DESCRIPTION" "USES")
+  set(target coppice_${name})
+  add_library(${target} INTERFACE)
+  add_library(coppice::${name} ALIAS ${target})
+  target_link_libraries(${target} INTERFACE coppice_supervision ${arg_USES})
+  set_target_properties(
+    ${target}
+    PROPERTIES EXPORT_NAME ${name}
+               COPPICE_DESCRIPTION "${arg_DESCRIPTION}"
+               COPPICE_USES "${arg_USES}")
+  set_property(GLOBAL APPEND PROPERTY COPPICE_BRIDGES ${name})
+endfunction()

@@ -19,7 +19,7 @@ set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${launcher}")
 
 function(build_and_run folder)
   run(${CMAKE_COMMAND} --build ${folder})
-  foreach(program IN ITEMS supervised unsupervised networked)
+  foreach(program IN ITEMS supervised unsupervised with_absl with_asio)
     if(EXISTS ${folder}/${program})
       run(${folder}/${program})
     endif()
@@ -29,7 +29,7 @@ endfunction()
 # Tries the package installed under `prefix`: by find_package, then by pkg-config.
 function(try_installed kind prefix)
   foreach(components IN ITEMS "executor" "executor;supervision"
-                              "executor;supervision;asio")
+                              "executor;supervision;absl;asio")
     set(folder ${work}/find_package_${kind})
     run(${configure} -B ${folder} -DCMAKE_PREFIX_PATH=${prefix} -DCOPPICE_VERSION=${version}
         "-DCOPPICE_COMPONENTS=${components}")
@@ -44,7 +44,7 @@ function(try_installed kind prefix)
     set(static --static)
   endif()
   foreach(program IN ITEMS "supervised coppice" "unsupervised coppice-executor"
-                           "networked coppice-asio")
+                           "with_absl coppice-absl" "with_asio coppice-asio")
     separate_arguments(program)
     list(POP_BACK program module)
     run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc_folder} pkg-config --cflags --libs ${static}
