@@ -83,7 +83,7 @@ auto move_on_at(absl::Time when, Body&& body) {
 //     std::logic_error, usage_error too     INTERNAL
 //     std::system_error of an errno         as absl::ErrnoToStatus
 //     start_error, restart_limit_exceeded   as its cause
-//     exception_group                       what its leaves have in common, else UNKNOWN; the message names them all
+//     exception_group                       what its leaves have in common, else UNKNOWN; the message names the first ten
 //     anything else                         UNKNOWN
 //
 // The message is what(), or the name of the type.
