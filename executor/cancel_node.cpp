@@ -11,12 +11,14 @@
 
 namespace coppice::inline v0::detail {
 
-// Up to a node that knows, or that itself is asked to stop, or shielded. All on the way have the same answer.
+// Up to a node that knows, or that itself is asked to stop, or shielded. All on the way have the same answer. Why, is
+// written down by who asks and by some of those above, so that it is never far.
 bool cancel_node::poll(epoch now) noexcept {
   bool cancelled = false;
   std::optional<climb> above_left;
   cancel_node* top = this;
-  for (;;) {
+  std::uint32_t levels = 0;
+  for (;; ++levels) {
     const epoch seen = top->seen_.load(std::memory_order_relaxed);
     if ((seen & ~epoch{1}) == now) {
       cancelled = (seen & 1) != 0;
@@ -43,10 +45,12 @@ bool cancel_node::poll(epoch now) noexcept {
     }
     top = above;
   }
-  const reason_block* why = cancelled ? top->find_reason() : nullptr;
-  for (cancel_node* each = this;; each = each->parent()) {
-    if (why != nullptr) {
-      each->learn(*why);
+  const found_reason known = cancelled ? top->find_reason() : found_reason();
+  levels += known.levels;
+  for (cancel_node* each = this;; each = each->parent(), --levels) {
+    if (known.why != nullptr &&
+        (each == this || levels % levels_between_reasons == 0 || each->state_.leavable())) {
+      each->learn(*known.why);
     }
     each->remember(now, cancelled);
     if (each == top) {
@@ -70,19 +74,28 @@ cancel_node* cancel_node::overriding_above(std::optional<climb>& above_left) noe
   return each;
 }
 
-// Nodes that have polled know it; so this does not go far, and not past one that may be left, for that has been asked
-// itself when it is.
-const reason_block* cancel_node::find_reason() const noexcept {
+// Of nodes that have been asked one in so many knows; so this does not go far, and not past one that may be left, for
+// that knows, or has been asked itself when it is left.
+cancel_node::found_reason cancel_node::find_reason() const noexcept {
+  found_reason found;
   for (const cancel_node* each = this; each != nullptr; each = each->parent()) {
-    if (const reason_block* const why = each->known_reason()) {
-      return why;
+    found.why = each->known_reason();
+    if (found.why != nullptr) {
+      break;
     }
+    ++found.levels;
   }
-  return nullptr;
+  return found;
+}
+
+void cancel_node::learn_from_above() noexcept {
+  if (const reason_block* const why = find_reason().why) {
+    learn(*why);
+  }
 }
 
 cancel_reason cancel_node::reason() const noexcept {
-  return reason_access::share(find_reason());
+  return reason_access::share(find_reason().why);
 }
 
 void cancel_node::shield(bool on) noexcept {

@@ -125,8 +125,13 @@ void fork_base::child_failed(failure_slot& failure, cancel_node* scope) noexcept
 }
 
 std::coroutine_handle<> fork_base::child_stopped(worker_core& here, std::uint32_t chain) noexcept {
+  return here.ledger.stop(*this, chain) ? nothing_next() : children_stopped(here, chain);
+}
+
+std::coroutine_handle<> fork_base::children_stopped(worker_core& here,
+                                                    std::uint32_t chains) noexcept {
   word_.fetch_or(stopped_bit, std::memory_order_relaxed);
-  return arrive(here, chain);
+  return arrive(here, chains);
 }
 
 // A failure is delivered, a stop goes on: the parent has no value to go on with.

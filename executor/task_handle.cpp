@@ -91,8 +91,9 @@ void rename(std::string_view name) {
 
 }  // namespace this_task
 
-bool cancel_requested() noexcept {
-  const detail::worker_core* const here = detail::this_worker();
+// Not inlined into a coroutine, which might keep where the worker's address lies.
+[[gnu::noinline]] bool cancel_requested() noexcept {
+  const detail::worker_core* const here = detail::current_worker;
   return here != nullptr && here->scope != nullptr && here->scope->cancelled_at(here->now());
 }
 

@@ -147,7 +147,7 @@ class position {
  private:
   // A frame is not read before its slot is won, for it may be gone: but it may be fetched.
   void prefetch(std::uint32_t capacity) const noexcept {
-    constexpr std::uint32_t ahead = 4;
+    constexpr std::uint32_t ahead = 8;
     if (next_ + ahead < capacity) {
       prefetch_lines<-3, 2>(chunk_->begin()[next_ + ahead].target());
     }

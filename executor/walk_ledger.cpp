@@ -1,6 +1,7 @@
 // Settling what a walk owes.
 #include <coppice/detail/walk_ledger.h>
 
+#include <coppice/detail/fork_base.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/worker_core.h>
 
@@ -51,6 +52,20 @@ void walk_ledger::pay(worker_core& here) noexcept {
   if (dropped != 0) {
     keeper.drop(dropped);
   }
+}
+
+// The last children to be told end their fork, and it what awaits it, which may be a child of another.
+void walk_ledger::tell_fork(worker_core& here) noexcept {
+  cancel_node* const scope = here.scope;
+  const std::coroutine_handle<> next = std::exchange(here.next, nullptr);
+  promise_base* const stopping = std::exchange(here.stopping, nullptr);
+  while (fork_base* const fork = std::exchange(fork_, nullptr)) {
+    fork->children_stopped(here, std::exchange(stopped_, 0)).resume();
+    here.settle();
+  }
+  here.scope = scope;
+  here.next = next;
+  here.stopping = stopping;
 }
 
 void walk_ledger::stock(const reason_block& reason) noexcept {

@@ -43,7 +43,7 @@ void overseer::settle_end(specified_child& child) {
   if (child.last_end.how == task_status::failed) {
     child.last_end.failure = cell.failure();
   } else if (child.last_end.how == task_status::cancelled) {
-    child.last_end.reason = cell.node().reason();
+    child.last_end.reason = cell.reason();
   }
 }
 

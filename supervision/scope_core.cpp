@@ -116,6 +116,7 @@ bool scope_core::leave_last() noexcept {
 }
 
 void scope_core::close(worker_core& here) noexcept {
+  node().keep_reason();
   closed_.store(true, std::memory_order_seq_cst);  // SC3 N2
   node().end_shield();
   static_cast<void>(limit_.clear(here));

@@ -165,7 +165,7 @@ task<> wait_or_cancel(std::vector<task_ref> tasks, duration timeout) {
     throw timeout_error(std::max(timeout, duration::zero()));
   }
   if (first != nullptr) {
-    throw task_cancelled(cell_of(*first).node().reason(), first->id());
+    throw task_cancelled(cell_of(*first).reason(), first->id());
   }
 }
 

@@ -106,9 +106,12 @@ numbers measure(const scene& at, const setting& how) {
   const tree groups = make_tree(at);
   crowd all(at.leaves);
   never common;
-  const planting of = {groups, all, common, leaf_of(at.leaf), at.frames};
+  const bool gathered = at.system == contender::coppice_gather;
+  const planting of = {groups, all, common, leaf_of(at.leaf), at.frames, gathered};
   return all_three(repeat(at, how, all, [&] { return cancel(on, of, at); }));
 }
+
+constexpr contender gather = contender::coppice_gather;
 
 constexpr scene scenes[] = {
     {.leaves = 1'000},
@@ -153,6 +156,21 @@ constexpr scene scenes[] = {
     {.leaves = 10'000, .load = burden::busy},
     {.leaves = 1'000, .load = burden::fork_join},
     {.leaves = 10'000, .load = burden::fork_join},
+
+    {.system = gather, .leaves = 1'000},
+    {.system = gather, .leaves = 10'000},
+    {.system = gather, .leaves = 100'000},
+    {.system = gather, .leaves = 1'000'000},
+    {.system = gather, .shape = form::wide, .leaves = 10'000},
+    {.system = gather, .shape = form::random, .leaves = 10'000},
+    {.system = gather, .leaves = 10'000, .leaf = source::timer},
+    {.system = gather, .leaves = 100'000, .leaf = source::timer},
+    {.system = gather, .leaves = 10'000, .leaf = source::channel},
+    {.system = gather, .leaves = 100'000, .leaf = source::channel},
+    {.system = gather, .leaves = 1'000, .workers = others::sleep},
+    {.system = gather, .leaves = 10'000, .workers = others::sleep},
+    {.system = gather, .leaves = 10'000, .frames = layout::scattered},
+    {.system = gather, .leaves = 100'000, .frames = layout::scattered},
 };
 
 }  // namespace

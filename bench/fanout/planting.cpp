@@ -38,7 +38,16 @@ task<> at_channel(crowd& all, std::size_t which, never& common) {
   static_cast<void>(co_await common.channel.receive());
 }
 
-void spawn_leaves(const planting& of, const group& from, task_group& into) {
+task<> gather_leaves(const planting& of, const group& from) {
+  co_await coppice::gather_n(
+      from.leaves, [&](std::size_t i) { return of.leaf(of.all, from.first_leaf + i, of.common); });
+}
+
+void add_leaves(const planting& of, const group& from, task_group& into) {
+  if (of.gathered) {
+    into.spawn(gather_leaves(of, from));
+    return;
+  }
   for (std::size_t i = 0; i != from.leaves; ++i) {
     into.spawn(of.leaf(of.all, from.first_leaf + i, of.common));
   }
@@ -48,7 +57,7 @@ void spawn_leaves(const planting& of, const group& from, task_group& into) {
 task<> grow(const planting& of, std::size_t which) {
   const group& from = of.groups[which];
   const auto body = [&](task_group& here) -> task<> {
-    spawn_leaves(of, from, here);
+    add_leaves(of, from, here);
     if (from.groups.empty()) {
       co_return;
     }
@@ -82,7 +91,7 @@ void planting::fill(task_group& root) const {
   if (frames == layout::scattered) {
     scatter(all.size(), [&](std::size_t i) { return leaf(all, i, common); });
   }
-  spawn_leaves(*this, groups[0], root);
+  add_leaves(*this, groups[0], root);
   for (const std::size_t inner : groups[0].groups) {
     root.spawn(grow(*this, inner));
   }

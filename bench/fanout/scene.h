@@ -12,7 +12,7 @@
 
 namespace bench::fanout_suite {
 
-enum class contender { coppice, limit1, limit2, std_stop_token, onetbb, asio };
+enum class contender { coppice, coppice_gather, limit1, limit2, std_stop_token, onetbb, asio };
 enum class form { flat, wide, deep, random };
 enum class source { event, timer, channel, own_event, own_channel };
 enum class caller { worker, foreign };
@@ -34,8 +34,8 @@ struct scene {
 class scene_name {
  public:
   constexpr explicit scene_name(const scene& of) {
-    constexpr std::string_view systems[] = {"coppice",        "limit1", "limit2",
-                                            "std_stop_token", "onetbb", "asio"};
+    constexpr std::string_view systems[] = {"coppice",        "coppice_gather", "limit1", "limit2",
+                                            "std_stop_token", "onetbb",         "asio"};
     constexpr std::string_view shapes[] = {"flat", "wide", "deep", "random"};
     constexpr std::string_view leaves[] = {"event", "timer", "channel", "own_event", "own_channel"};
     constexpr std::string_view workers[] = {"spinning", "parked"};

@@ -24,7 +24,7 @@ int kind_of_system(const std::string& system, std::size_t place) {
       {"coppice", 0},        {"onetbb", 1}, {"malloc", 1}, {"std", 2},
       {"std_stop_token", 2}, {"asio", 3},   {"go", 4},     {"asyncio", 5},
       {"coppice_bare", 6},   {"limit1", 6}, {"limit", 8},  {"limit2", 8},
-      {"onetbb_shared", 7},  {"serial", 8}, {"futex", 8}};
+      {"onetbb_shared", 7},  {"serial", 8}, {"futex", 8},  {"coppice_gather", 7}};
   const auto found = known.find(system);
   return found == known.end() ? 1 + static_cast<int>(place % (kinds - 1)) : found->second;
 }

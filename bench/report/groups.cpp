@@ -87,8 +87,8 @@ class grouping {
 }  // namespace
 
 standing standing_of(const std::string& system) {
-  static const std::set<std::string> floors = {"limit",        "limit1", "limit2",
-                                               "coppice_bare", "serial", "futex"};
+  static const std::set<std::string> floors = {"limit",          "limit1", "limit2", "coppice_bare",
+                                               "coppice_gather", "serial", "futex"};
   return system == own_system      ? standing::ours
          : floors.contains(system) ? standing::floor
                                    : standing::peer;

@@ -85,13 +85,26 @@ task<> performing(crowd& all, frame_size& size) {
   co_await coppice::perform(operation);
 }
 
+using leaf_task = task<> (*)(crowd&, frame_size&);
+
+// Each has a handle, or they are what one task gathers.
+enum class made { spawned, gathered };
+
+task<> gather_all(crowd& all, frame_size& size, leaf_task leaf) {
+  co_await coppice::gather_n(all.size(), [&](std::size_t) { return leaf(all, size); });
+}
+
 // Bytes resident when so many wait, before and behind.
-task<double> resident_for(crowd& all, frame_size& size, task<> (*leaf)(crowd&, frame_size&)) {
+task<double> resident_for(crowd& all, frame_size& size, leaf_task leaf, made how) {
   const double before = resident_bytes();
   double with = 0;
   const auto body = [&](task_group& leaves) -> task<> {
-    for (std::size_t i = 0; i != all.size(); ++i) {
-      leaves.spawn(leaf(all, size));
+    if (how == made::gathered) {
+      leaves.spawn(gather_all(all, size, leaf));
+    } else {
+      for (std::size_t i = 0; i != all.size(); ++i) {
+        leaves.spawn(leaf(all, size));
+      }
     }
     co_await until_asleep(all);
     with = resident_bytes();
@@ -102,19 +115,19 @@ task<double> resident_for(crowd& all, frame_size& size, task<> (*leaf)(crowd&, f
 }
 
 // Whatever the runtime holds once is little beside so many.
-template <task<> (*Leaf)(crowd&, frame_size&)>
+template <leaf_task Leaf, made How = made::spawned>
 numbers waiting_leaf(const setting& at) {
   const std::size_t count = at.scaled(1'000'000);
   frame_size size;
   runtime on(options_for(at, others::search));
   crowd all(count);
-  const double each = on.block_on(resident_for(all, size, Leaf)) / static_cast<double>(count);
+  const double each = on.block_on(resident_for(all, size, Leaf, How)) / static_cast<double>(count);
   using cell = coppice::detail::spawned_cell<void, coppice::detail::started_task<void>>;
   return numbers(0)
       .add("bytes_each", each)
       .add("bytes_frame", size.bytes())
       .add("bytes_beyond_frame", each - size.bytes())
-      .add("bytes_cell", sizeof(cell));
+      .add("bytes_cell", How == made::spawned ? sizeof(cell) : 0);
 }
 
 // One worker's tasks on their way to the other: a ring.
@@ -224,6 +237,9 @@ constexpr row rows[] = {
     {"memory/sleeper", 1, &waiting_leaf<&sleeping>},
     {"memory/waiter", 1, &waiting_leaf<&waiting>},
     {"memory/performer", 1, &waiting_leaf<&performing>},
+    {"memory/gathered_sleeper", 1, &waiting_leaf<&sleeping, made::gathered>},
+    {"memory/gathered_waiter", 1, &waiting_leaf<&waiting, made::gathered>},
+    {"memory/gathered_performer", 1, &waiting_leaf<&performing, made::gathered>},
     {"memory/resumed_elsewhere", 2, &resumed_elsewhere},
 };
 
@@ -232,7 +248,8 @@ constexpr row rows[] = {
 double bytes_of_sleepers(runtime& on, std::size_t size) {
   frame_size frame;
   crowd all(size);
-  return on.block_on(resident_for(all, frame, &sleeping)) / static_cast<double>(size);
+  return on.block_on(resident_for(all, frame, &sleeping, made::spawned)) /
+         static_cast<double>(size);
 }
 
 std::span<const row> memory_rows() noexcept {

@@ -1,8 +1,11 @@
 #include <coppice/cancel.h>
+#include <coppice/detail/fork_base.h>
 #include <coppice/detail/outcome_cell.h>
 #include <coppice/detail/walk_ledger.h>
 #include <gtest/gtest.h>
 
+#include <coroutine>
+#include <cstdint>
 #include <optional>
 
 #include "executor/executor_state.h"
@@ -92,6 +95,75 @@ TEST_F(WalkLedger, StaysOpenUntilTheOutermostWalkEnds) {
     EXPECT_EQ(keeper_.gone, 0u);
     here.ledger.end_walk(here);
     EXPECT_EQ(keeper_.gone, 1u);
+  });
+}
+
+// A fork that so many children have begun, and whose parent is never come to.
+class lone_fork : public fork_base {
+ public:
+  explicit lone_fork(std::uint32_t children) : parent_(task_access::release(parent_task_)) {
+    begin(parent_, nullptr, children, false);
+  }
+  lone_fork(const lone_fork&) = delete;
+  lone_fork& operator=(const lone_fork&) = delete;
+  ~lone_fork() { parent_.handle().destroy(); }
+
+  std::uint64_t pending() const noexcept { return word() & pending_mask; }
+  bool stopped() const noexcept { return (word() & stopped_bit) != 0; }
+
+ private:
+  static task<> nothing() { co_return; }
+
+  task<> parent_task_ = nothing();
+  promise_base& parent_;
+};
+
+TEST_F(WalkLedger, TellsAForkOnceOfAllThatWereStopped) {
+  on_worker([](worker_core& here) {
+    lone_fork fork(10);
+    EXPECT_FALSE(here.ledger.stop(fork, 1));
+    here.ledger.begin_walk();
+    for (int i = 0; i != 3; ++i) {
+      EXPECT_TRUE(here.ledger.stop(fork, 2));
+    }
+    EXPECT_EQ(fork.pending(), 10u);
+    EXPECT_FALSE(fork.stopped());
+    here.ledger.settle(here);
+    EXPECT_EQ(fork.pending(), 4u);
+    EXPECT_TRUE(fork.stopped());
+    EXPECT_TRUE(here.ledger.stop(fork, 1));
+    here.ledger.end_walk(here);
+    EXPECT_EQ(fork.pending(), 3u);
+  });
+}
+
+TEST_F(WalkLedger, LeavesASecondForkToWhoeverStopsItsChildren) {
+  on_worker([](worker_core& here) {
+    lone_fork one(10);
+    lone_fork other(10);
+    here.ledger.begin_walk();
+    EXPECT_TRUE(here.ledger.stop(one, 1));
+    EXPECT_FALSE(here.ledger.stop(other, 1));
+    here.ledger.settle(here);
+    EXPECT_TRUE(here.ledger.stop(other, 1));
+    here.ledger.end_walk(here);
+    EXPECT_EQ(one.pending(), 9u);
+    EXPECT_EQ(other.pending(), 9u);
+  });
+}
+
+TEST_F(WalkLedger, LeavesWhatIsToRunNextAsItWas) {
+  on_worker([](worker_core& here) {
+    lone_fork fork(10);
+    here.ledger.begin_walk();
+    EXPECT_TRUE(here.ledger.stop(fork, 1));
+    cancel_node* const scope = here.scope;
+    here.next = std::noop_coroutine();
+    here.ledger.settle(here);
+    EXPECT_TRUE(here.next != nullptr);
+    EXPECT_EQ(here.scope, scope);
+    here.next = nullptr;
+    here.ledger.end_walk(here);
   });
 }
 

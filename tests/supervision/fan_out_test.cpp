@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace coppice {
@@ -221,6 +223,168 @@ TEST_P(FanOut, TakesNoneWithOneThatWasCancelledByItself) {
   };
   on_.block_on(main);
   EXPECT_TRUE(all.all_gone_once());
+}
+
+// ---- What one task gathers ----------------------------------------------------------------------
+
+task<> gather_all(leaves& all, std::size_t first, std::size_t count) {
+  co_await gather_n(count, [&all, first](std::size_t i) { return all.lie_down(first + i); });
+}
+
+// Cancelled by its group when all lie down.
+task<> cancel_task(leaves& all, task<> gathering) {
+  const auto body = [&](task_group& group) -> task<> {
+    group.spawn(std::move(gathering));
+    while (!all.all_asleep()) {
+      co_await yield();
+    }
+    group.cancel();
+  };
+  co_await with_group(body);
+}
+
+TEST_P(FanOut, StopsEachOfManyThatAreGatheredOnce) {
+  leaves all(20'000);
+  on_.block_on(cancel_task(all, gather_all(all, 0, all.count())));
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// Each gather is told of some before the one around it.
+TEST_P(FanOut, StopsGathersBesideOneAnother) {
+  leaves all(6'000);
+  const auto each = [&](std::size_t i) { return gather_all(all, 3 * i, 3); };
+  const auto gathering = [&]() -> task<> { co_await gather_n(all.count() / 3, each); };
+  on_.block_on(cancel_task(all, gathering()));
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+task<> gather_below(leaves& all, std::size_t which) {
+  if (which + 1 == all.count()) {
+    co_await all.lie_down(which);
+  } else {
+    co_await gather(all.lie_down(which), gather_below(all, which + 1));
+  }
+}
+
+TEST_P(FanOut, StopsGathersInOneAnother) {
+  leaves all(2'000);
+  on_.block_on(cancel_task(all, gather_below(all, 0)));
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// Half of the children go on behind their stop, and wait for what was gathered elsewhere to be gone.
+TEST_P(FanOut, TellsAGatherBeforeWhatGoesOnWaitsForIt) {
+  leaves all(3'000);
+  std::atomic<std::size_t> caught{0};
+  const auto half = all.count() / 2;
+  const auto main = [&]() -> task<> {
+    const auto body = [&](task_group& group) -> task<> {
+      const task_handle<> other = group.spawn(gather_all(all, 0, half));
+      const auto wait_for_other = [&](std::size_t i) -> task<> {
+        auto sleeping = all.lie_down(half + i);
+        co_await as_result(std::move(sleeping));
+        const auto rest = [&]() -> task<> { co_await as_result(other); };
+        co_await shield(rest);
+        caught.fetch_add(1, std::memory_order_relaxed);
+      };
+      const auto gathering = [&]() -> task<> { co_await gather_n(half, wait_for_other); };
+      group.spawn(gathering());
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      group.cancel();
+      while (caught.load(std::memory_order_relaxed) != half) {
+        const auto rest = []() -> task<> { co_await yield(); };
+        co_await shield(rest);
+      }
+    };
+    co_await with_group(body);
+  };
+  on_.block_on(main);
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// Those that are stopped cannot end the gather before the one that fails.
+TEST_P(FanOut, ThrowsTheFailureThatStopsWhatIsGathered) {
+  leaves all(3'000);
+  const auto main = [&]() -> task<> {
+    const auto child = [&](std::size_t i) -> task<> {
+      if (i != all.count()) {
+        co_await all.lie_down(i);
+      }
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      throw std::runtime_error("the last");
+    };
+    co_await gather_n(all.count() + 1, child);
+  };
+  EXPECT_THROW(on_.block_on(main), std::runtime_error);
+  EXPECT_TRUE(all.all_gone_once());
+}
+
+// ---- Why ----------------------------------------------------------------------------------------
+
+// Most of those stopped were never asked by themselves, and the group that knows why is gone.
+TEST_P(FanOut, TellsWhyATaskWasCancelledWhenItsGroupIsGone) {
+  leaves all(700);
+  const auto main = [&]() -> task<> {
+    std::vector<task_handle<>> handles;
+    const auto body = [&](task_group& group) -> task<> {
+      for (std::size_t i = 0; i != all.count(); ++i) {
+        handles.push_back(group.spawn(all.lie_down(i)));
+      }
+      while (!all.all_asleep()) {
+        co_await yield();
+      }
+      group.cancel("no more");
+    };
+    co_await with_group(body);
+    for (const task_handle<>& each : handles) {
+      const std::vector<task_handle<>> one(1, each);
+      try {
+        co_await wait_or_abort(one);
+        ADD_FAILURE() << "a task that was cancelled is no failure";
+      } catch (const task_cancelled& cancelled) {
+        EXPECT_EQ(cancelled.reason().message(), "no more");
+      }
+    }
+  };
+  on_.block_on(main);
+}
+
+// Not every scope between is told; each can tell.
+task<> ask_below(std::vector<cancel_reason>& seen, std::size_t depth) {
+  if (depth == 0) {
+    while (!cancel_requested()) {
+      co_await shield([]() -> task<> { co_await yield(); });
+    }
+    co_return;
+  }
+  const auto body = [&](cancel_scope& scope) -> task<> {
+    co_await ask_below(seen, depth - 1);
+    EXPECT_TRUE(scope.cancelled());
+    seen.push_back(scope.reason());
+  };
+  co_await with_scope(body);
+}
+
+TEST_P(FanOut, TellsEachScopeBelowWhyItIsToStop) {
+  constexpr std::size_t depth = 200;
+  std::vector<cancel_reason> seen;
+  const auto main = [&]() -> task<> {
+    const auto body = [&](task_group& group) -> task<> {
+      group.spawn(ask_below(seen, depth));
+      co_await yield();
+      group.cancel("from above");
+    };
+    co_await with_group(body);
+  };
+  on_.block_on(main);
+  ASSERT_EQ(seen.size(), depth);
+  for (const cancel_reason& each : seen) {
+    EXPECT_EQ(each.message(), "from above");
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, FanOut, testing::Values(1u, 2u, 4u));

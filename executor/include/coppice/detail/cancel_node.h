@@ -101,8 +101,15 @@ class COPPICE_EXPORT cancel_node {
   // Stops those below that wait and are asked to stop. On a worker.
   virtual void walk_below(worker_core& /*here*/) noexcept {}
 
-  // Why cancelled_at() said yes.
+  // Why cancelled_at() said yes. Not once the node has been closed, for those above may be gone.
   cancel_reason reason() const noexcept;
+
+  // The node is about to be closed: shall know itself why it was asked to stop, if it was.
+  void keep_reason() noexcept {
+    if ((seen_.load(std::memory_order_relaxed) & 1) != 0 && known_reason() == nullptr) {
+      learn_from_above();
+    }
+  }
 
   // The task whose code runs under this node; null for code that belongs to none.
   virtual outcome_cell* task() const noexcept {
@@ -182,10 +189,18 @@ class COPPICE_EXPORT cancel_node {
   // Itself, if it is one.
   virtual strand_node* strand() noexcept { return nullptr; }
 
-  const reason_block* find_reason() const noexcept;
+  // So far up the reason lies; null if there is none.
+  struct found_reason {
+    const reason_block* why = nullptr;
+    std::uint32_t levels = 0;
+  };
+  found_reason find_reason() const noexcept;
 
  private:
+  static constexpr std::uint32_t levels_between_reasons = 16;
+
   cancel_node* overriding_above(std::optional<climb>& above_left) noexcept;
+  void learn_from_above() noexcept;
 
   // The epoch of the last look, and in the lowest bit what it found. Any worker that runs code below; all
   // of them write the truth of some moment at or after the epoch they write.

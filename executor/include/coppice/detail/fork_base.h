@@ -50,7 +50,11 @@ class COPPICE_EXPORT fork_base : public job {
 
   // `scope`: the failed child's.
   void child_failed(failure_slot& failure, cancel_node* scope) noexcept;
+
+  // A child has been stopped, or several: all of chains that together have so many. Returns what runs next; during a walk
+  // that is nothing, and the fork hears of it later.
   std::coroutine_handle<> child_stopped(worker_core& here, std::uint32_t chain) noexcept;
+  std::coroutine_handle<> children_stopped(worker_core& here, std::uint32_t chains) noexcept;
 
  protected:
   fork_base() noexcept { run = &fork_base::start_stolen; }

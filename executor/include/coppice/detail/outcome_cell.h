@@ -171,6 +171,9 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   // The failure, if it failed.
   virtual const error_entry& failure() const noexcept = 0;
 
+  // Why, if it was cancelled. Its node does not know when it has ended, for those above may be gone.
+  virtual cancel_reason reason() const noexcept = 0;
+
   // It ends as cancelled before it has begun, and was not listed.
   void refuse() noexcept;
 
@@ -292,6 +295,7 @@ class typed_cell : public outcome_cell {
   bool take_value() noexcept { return !taken_.exchange(true, std::memory_order_relaxed); }
 
   const error_entry& failure() const noexcept final { return outcome_.entry(); }
+  cancel_reason reason() const noexcept final { return outcome_.reason(); }
 
  protected:
   // One that has not ended has not begun either, and holds nothing.

@@ -4,6 +4,7 @@
 // refer to the same reason: locked instructions, on lines that another worker has just written. So the worker keeps
 // account of one keeper and one reason at a time, in plain memory, and settles it once in a while. What is owed stays
 // counted meanwhile, so that nobody takes the keeper to have lost its tasks too early; nothing waits for it but joins.
+// The same with a fork whose children are stopped.
 //
 // And first all frames go, of all tasks that the walk stops, and only then are the tasks told. What a task holds is let go
 // when its frame goes; all else that its end means lies elsewhere in memory, and takes longer.
@@ -18,6 +19,7 @@
 
 namespace coppice::inline v0::detail {
 
+class fork_base;
 class receiver;
 class task_keeper;
 class worker_core;
@@ -34,7 +36,8 @@ class COPPICE_EXPORT walk_ledger {
 
   void begin_walk() noexcept { ++walks_; }
   void end_walk(worker_core& here) noexcept {
-    if (walks_ == 1) {
+    while (walks_ == 1 && (fork_ != nullptr || !put_off_.empty())) {
+      settle(here);
       tell_put_off(here);
     }
     if (--walks_ == 0) {
@@ -56,6 +59,17 @@ class COPPICE_EXPORT walk_ledger {
     ++dropped_;
   }
 
+  // So many children of the fork have been stopped: it is told when that is settled, and waits until then. False: it is to
+  // be told now, as no walk is going on, or another fork is kept here.
+  bool stop(fork_base& fork, std::uint32_t children) noexcept {
+    if (walks_ == 0 || (fork_ != nullptr && fork_ != &fork)) {
+      return false;
+    }
+    fork_ = &fork;
+    stopped_ += children;
+    return true;
+  }
+
   // While open: a reference to the reason is had, or taken back, from what is kept here.
   void take(const reason_block& reason) noexcept {
     if (reason_ != &reason || references_ == 0) {
@@ -71,23 +85,29 @@ class COPPICE_EXPORT walk_ledger {
     return true;
   }
 
-  // What the keeper is owed. The keeper may be gone afterwards.
+  // What the keeper and the fork are owed. Both may be gone afterwards. In the walk, and not below a coroutine.
   void settle(worker_core& here) noexcept {
     if (keeper_ != nullptr) {
       pay(here);
+    }
+    if (fork_ != nullptr) {
+      tell_fork(here);
     }
   }
 
  private:
   void note(task_keeper& keeper, worker_core& here) noexcept {
     if (keeper_ != &keeper) [[unlikely]] {
-      settle(here);
+      if (keeper_ != nullptr) {
+        pay(here);
+      }
       keeper_ = &keeper;
     }
   }
   bool note_put_off(receiver& task) noexcept;
   void tell_put_off(worker_core& here) noexcept;
   void pay(worker_core& here) noexcept;
+  void tell_fork(worker_core& here) noexcept;
   void stock(const reason_block& reason) noexcept;
   void settle_reason() noexcept;
 
@@ -95,7 +115,9 @@ class COPPICE_EXPORT walk_ledger {
   std::uint32_t left_ = 0;
   std::uint32_t dropped_ = 0;
   std::uint32_t references_ = 0;  // To the reason, that nobody else has.
+  std::uint32_t stopped_ = 0;     // Of the fork's children.
   task_keeper* keeper_ = nullptr;
+  fork_base* fork_ = nullptr;
   const reason_block* reason_ = nullptr;
   std::vector<receiver*> put_off_;
 };

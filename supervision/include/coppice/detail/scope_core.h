@@ -75,7 +75,9 @@ class COPPICE_EXPORT scope_core : job {
   // Any thread while the scope is open.
   bool cancelled() noexcept;
   bool requested() noexcept { return node().requested(); }
-  cancel_reason reason() noexcept { return node().reason(); }
+  cancel_reason reason() noexcept {
+    return closed() ? reason_access::share(known_reason()) : node().reason();
+  }
   bool expired() const noexcept {
     const reason_block* const why = reason_.get();
     return why != nullptr && why->kind() == cancel_kind::deadline &&
