@@ -23,8 +23,8 @@ struct planting {
   never& common;
   leaf_task leaf;
   layout frames;
-  bool
-      gathered;  // The leaves of a group are what one task gathers; else each is spawned, and has a handle.
+  // The leaves of a group are what one task gathers; else each is spawned, and has a handle.
+  bool gathered;
 
   // Into the outermost group. The caller is its body, and does not await anything in it.
   void fill(task_group& root) const;
