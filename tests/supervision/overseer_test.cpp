@@ -1,6 +1,7 @@
 // The overseer's coroutine is there while there is something to look after.
 #include "supervision/overseer.h"
 
+#include <coppice/event.h>
 #include <coppice/supervisor.h>
 #include <gtest/gtest.h>
 
@@ -46,30 +47,35 @@ TEST_P(Overseer, IsNotMadeForWhatSpawnStarts) {
   });
 }
 
-// Exact on one worker: those of others count once they are at rest. Elsewhere no number.
-task<std::size_t> frames_of(test_runtime& rt) {
-  co_await settled();
-  co_return rt.workers() == 1 ? rt.live_frames() : 0;
-}
-
-// Its frames are those of its coroutine, while that waits: nothing else is alive.
+// Its frames are those of its coroutine, while that waits. Counted from outside, with every worker at rest.
 TEST_P(Overseer, GoesWhenNothingIsLeftAndComesBackWhenCalled) {
-  rt_.block_on([&]() -> task<> {
-    const auto body = [&](supervisor& s) -> task<> {
-      const std::size_t before = co_await frames_of(rt_);
-      const child_spec a = on_.child("a", restart_type::transient);
-      co_await s.start_child(a);
-      EXPECT_GE(co_await frames_of(rt_), before + (rt_.workers() == 1 ? 1 : 0));
-      on_.finish("a");
-      EXPECT_EQ(co_await frames_of(rt_), before);
-      co_await s.restart_child("a");
-      EXPECT_TRUE(task_of(s, "a"));
-      co_await s.terminate_child("a");
-      EXPECT_EQ(co_await frames_of(rt_), before);
-      co_await s.delete_child("a");
-    };
-    co_await with_supervisor(body);
-  });
+  event start, finish, restart, end;
+  const auto body = [&](supervisor& s) -> task<> {
+    co_await start.wait();
+    const child_spec a = on_.child("a", restart_type::transient);
+    co_await s.start_child(a);
+    co_await finish.wait();
+    on_.finish("a");
+    co_await restart.wait();
+    co_await s.restart_child("a");
+    EXPECT_TRUE(task_of(s, "a"));
+    co_await s.terminate_child("a");
+    co_await end.wait();
+    co_await s.delete_child("a");
+  };
+  const auto frames_after = [&](event& step) {
+    step.set();
+    rt_.run_until_blocked();
+    return rt_.live_frames();
+  };
+  const task_handle<> all = rt_.spawn([&]() -> task<> { co_await with_supervisor(body); });
+  rt_.run_until_blocked();
+  const std::size_t before = rt_.live_frames();
+  EXPECT_GT(frames_after(start), before);
+  EXPECT_EQ(frames_after(finish), before);
+  EXPECT_EQ(frames_after(restart), before);
+  frames_after(end);
+  EXPECT_EQ(all.status(), task_status::completed);
   EXPECT_EQ(on_.take(), (texts{"+a", "-a", "+a", "-a"}));
 }
 
