@@ -8,13 +8,21 @@
 
 namespace coppice::inline v0::detail {
 
-alarm::alarm() noexcept {
-  run = [](job& self, worker_core& here) noexcept {
-    auto& ringing = static_cast<alarm&>(self);
-    here.scope = nullptr;
-    ringing.ring(here);
-    ringing.release(here);
-  };
+alarm::alarm(rings where) noexcept {
+  run = where == rings::anywhere ? &ring_anywhere : &ring_in_the_loop;
+}
+
+void alarm::ring_in_the_loop(job& self, worker_core& here) noexcept {
+  auto& ringing = static_cast<alarm&>(self);
+  here.scope = nullptr;
+  ringing.ring(here);
+  ringing.release(here);
+}
+
+void alarm::ring_anywhere(job& self, worker_core& here) noexcept {
+  cancel_node* const scope = here.scope;
+  ring_in_the_loop(self, here);
+  here.scope = scope;
 }
 
 bool alarm::set(time_point due, worker_core& here) {

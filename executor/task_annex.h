@@ -22,7 +22,8 @@ namespace coppice::inline v0::detail {
 // A deadline of the task's own, from spawn_options. When it rings the task is cancelled.
 class outcome_cell::time_limit final : public alarm {
  public:
-  time_limit(outcome_cell& task, duration limit) noexcept : task_(task), limit_(limit) {}
+  time_limit(outcome_cell& task, duration limit) noexcept
+      : alarm(rings::anywhere), task_(task), limit_(limit) {}
 
   duration limit() const noexcept { return limit_; }
   time_point due() const noexcept { return time_after(task_.spawned_at_, limit_); }

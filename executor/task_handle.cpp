@@ -93,8 +93,14 @@ void rename(std::string_view name) {
 
 // Not inlined into a coroutine, which might keep where the worker's address lies.
 [[gnu::noinline]] bool cancel_requested() noexcept {
-  const detail::worker_core* const here = detail::current_worker;
-  return here != nullptr && here->scope != nullptr && here->scope->cancelled_at(here->now());
+  detail::worker_core* const here = detail::current_worker;
+  if (here == nullptr || here->scope == nullptr) {
+    return false;
+  }
+  if (--here->polls_until_look == 0) [[unlikely]] {
+    here->look_at_time();
+  }
+  return here->scope->cancelled_at(here->now());
 }
 
 namespace detail {

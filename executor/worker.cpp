@@ -84,6 +84,8 @@ void worker::run_job(job& found) noexcept {
   scope = nullptr;  // Of the job before, and perhaps destroyed: each job of a task sets its own.
   wait_label = nullptr;
   ready_awaits_left = home.settings.ready_await_budget;
+  polls_until_look = polls_before_first_look;
+  polls_between_looks_ = polls_before_first_look;
   found.run(found, *this);
   settle();
 }
@@ -277,8 +279,13 @@ job* worker::search() noexcept {
   }
 }
 
-// A thief leaves alone, at first, what its owner is about to run next.
 job* worker::steal_from_others(bool also_next) noexcept {
+  job* const found = steal_job(also_next);
+  return found != nullptr ? found : join_walk();
+}
+
+// A thief leaves alone, at first, what its owner is about to run next.
+job* worker::steal_job(bool also_next) noexcept {
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
   random_ ^= random_ << 17;
@@ -297,7 +304,7 @@ job* worker::steal_from_others(bool also_next) noexcept {
       return found;
     }
   }
-  return join_walk();
+  return nullptr;
 }
 
 job* worker::steal() noexcept {
@@ -309,43 +316,6 @@ job* worker::steal() noexcept {
 
 bool worker::has_stealable() const noexcept {
   return forks.has_public() || ready_.has_public();
-}
-
-void worker::add_timer(time_point due, ticket wait) {
-  if (due == time_point::max()) {
-    return;  // Never.
-  }
-  const std::lock_guard lock(timers_mutex_);
-  timers_.insert(due, wait);
-  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
-}
-
-bool worker::fire_timers(worker& here, time_point now) noexcept {
-  if (earliest_timer() > now) {
-    return false;
-  }
-  bool any = false;
-  const std::lock_guard lock(timers_mutex_);
-  while (const ticket due = timers_.take_due(now)) {
-    if (due.claim() == claim_result::won) {
-      here.add_ready(due.at->waiter().resumption());
-      any = true;
-    }
-  }
-  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
-  return any;
-}
-
-std::optional<time_point> worker::earliest_open_timer() noexcept {
-  const std::lock_guard lock(timers_mutex_);
-  const std::optional<time_point> earliest = timers_.earliest_open();
-  earliest_timer_.store(timers_.earliest(), std::memory_order_relaxed);
-  return earliest;
-}
-
-std::size_t worker::open_timers() const noexcept {
-  const std::lock_guard lock(timers_mutex_);
-  return timers_.open_count();
 }
 
 }  // namespace coppice::inline v0::detail

@@ -33,6 +33,8 @@ struct worker_counters {
   atomic<std::uint64_t> cancelled{0};
 };
 
+struct due_alarms;
+
 class worker final : public worker_core {
  public:
   // Throws std::bad_alloc.
@@ -50,8 +52,9 @@ class worker final : public worker_core {
   // Owner. Begins a wait for the time; throws std::bad_alloc.
   void add_timer(time_point due, ticket wait);
 
-  // Any worker: resumes whoever is due, on the worker that calls. True if there was one.
-  bool fire_timers(worker& here, time_point now) noexcept;
+  // Any worker: resumes whoever is due, on the worker that calls. True if there was one. Those that ring anywhere go into
+  // the list, if there is one.
+  bool fire_timers(worker& here, time_point now, due_alarms* alarms = nullptr) noexcept;
   time_point earliest_timer() const noexcept {
     return earliest_timer_.load(std::memory_order_relaxed);
   }
@@ -78,6 +81,7 @@ class worker final : public worker_core {
   job* take_submitted() noexcept;
   job* search() noexcept;
   job* steal_from_others(bool also_next) noexcept;
+  job* steal_job(bool also_next) noexcept;
   job* sleep() noexcept;
   void rest() noexcept;
   time_point next_watch(bool watching) const noexcept;
@@ -94,6 +98,7 @@ class worker final : public worker_core {
 
   bool work_in_sight() const noexcept;
   bool others_wait() noexcept;
+  void pass_deadlines() noexcept;
   bool collect_wakes() noexcept;
   void give_way_to_wakes() noexcept;
   void run_job(job& found) noexcept;
@@ -115,6 +120,7 @@ class worker final : public worker_core {
   std::uint64_t joined_walk_ = 0;            // ... and the last walk that it has joined.
   std::uint32_t next_up_in_a_row_ = 0;
   std::uint32_t tick_ = 0;
+  std::uint32_t polls_between_looks_ = polls_before_first_look;
   bool others_first_ = false;     // The worker: the next job must come from outside.
   bool submitted_first_ = false;  // The worker: which of both sources it looked at first.
   bool searching_ = false;        // The worker: it is counted as a searcher.

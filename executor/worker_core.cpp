@@ -135,6 +135,18 @@ std::coroutine_handle<> worker_core::yield(promise_base& task) noexcept {
   return std::noop_coroutine();
 }
 
+bool worker_core::take_from_others() noexcept {
+  job* const found = static_cast<worker&>(*this).steal_job(true);
+  if (found != nullptr) {
+    post_next(*found);
+  }
+  return found != nullptr;
+}
+
+void worker_core::look_at_time() noexcept {
+  static_cast<worker&>(*this).pass_deadlines();
+}
+
 void worker_core::add_timer(time_point due, const ticket& wait) {
   static_cast<worker&>(*this).add_timer(due, wait);
 }

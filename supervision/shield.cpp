@@ -36,7 +36,7 @@ class yielding_shield final : public scope_core {
 
   class grace_end final : public alarm {
    public:
-    explicit grace_end(yielding_shield& of) noexcept : of_(of) {}
+    explicit grace_end(yielding_shield& of) noexcept : alarm(rings::anywhere), of_(of) {}
 
    private:
     void ring(worker_core&) noexcept override { of_.give_way(); }

@@ -1,5 +1,8 @@
 // A time at which something happens that is no task's wait: a deadline.
 //
+// A worker's loop rings it. One that only asks tasks to stop rings in the midst of a task as well, when that asks whether it
+// is to stop: else no deadline would pass while all workers compute.
+//
 // While it is set it holds a reference to what it lies in, and so does the job that rings it. It is set, moved and
 // cleared by one worker at a time.
 #pragma once
@@ -19,11 +22,19 @@ class COPPICE_EXPORT alarm : public suspension, job {
   // It shall not ring any more; false if it has begun to.
   bool clear(worker_core& here) noexcept;
 
+  // Of the job of a suspension: is that an alarm, and one that rings anywhere?
+  static bool rings_anywhere(const job& due) noexcept { return due.run == &ring_anywhere; }
+
  protected:
-  alarm() noexcept;
+  enum class rings { in_the_loop, anywhere };
+
+  explicit alarm(rings where = rings::in_the_loop) noexcept;
   ~alarm() = default;
 
  private:
+  static void ring_in_the_loop(job& self, worker_core& here) noexcept;
+  static void ring_anywhere(job& self, worker_core& here) noexcept;
+
   virtual void ring(worker_core& here) noexcept = 0;
   virtual void keep() noexcept = 0;    // One more reference.
   virtual void let_go() noexcept = 0;  // One less; *this may be gone.

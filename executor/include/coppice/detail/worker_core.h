@@ -25,6 +25,9 @@ class promise_base;
 // look every few microseconds.
 inline constexpr std::uint32_t forks_between_looks = 512;
 
+// How often code that has just been resumed asks whether it is to stop, before its worker looks at the time.
+inline constexpr std::uint32_t polls_before_first_look = 8;
+
 // Where the stack stands. __builtin_frame_address would cost every coroutine a frame pointer.
 inline std::uintptr_t stack_address() noexcept {
 #if defined(__x86_64__)
@@ -48,7 +51,8 @@ class COPPICE_EXPORT worker_core {
   frame_cache& frames;
   std::uintptr_t stack_limit = 0;  // Below this address a transfer goes through the loop.
   std::uint32_t forks_until_look = forks_between_looks;
-  std::uint32_t ready_awaits_left = 0;     // Of the cooperative budget, in this run slice.
+  std::uint32_t ready_awaits_left = 0;  // Of the cooperative budget, in this run slice.
+  std::uint32_t polls_until_look = polls_before_first_look;
   std::coroutine_handle<> next = nullptr;  // Resumed by the loop as soon as the stack is unwound.
   promise_base* stopping = nullptr;        // Destroyed by the loop as soon as the stack is unwound.
   const char* wait_label = nullptr;        // describe_wait(): for the next wait of this run slice.
@@ -117,6 +121,13 @@ class COPPICE_EXPORT worker_core {
   // child. Serves what must not wait for the loop.
   std::coroutine_handle<> leave_fork(promise_base& first) noexcept;
   std::coroutine_handle<> leave_fork(fork_each_base& fork) noexcept;
+
+  // For a job that could go on for ever: what others have queued and not come to yet, one of them, is run here next. False if
+  // there is nothing.
+  bool take_from_others() noexcept;
+
+  // The deadlines that are due, of all workers, pass. In the midst of a task, whose countdown of polls has run out.
+  void look_at_time() noexcept;
 
   // Those without work may join the walk of that set, until it is taken back; `wake`: so may one that sleeps.
   // False if they cannot: the order of things is a seed's, or time virtual, or another walk is being shared.

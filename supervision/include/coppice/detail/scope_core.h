@@ -153,7 +153,7 @@ class COPPICE_EXPORT scope_core : job {
   // The scope's deadline.
   class limit final : public alarm {
    public:
-    explicit limit(scope_core& of) noexcept : of_(of) {}
+    explicit limit(scope_core& of) noexcept : alarm(rings::anywhere), of_(of) {}
 
    private:
     void ring(worker_core& here) noexcept override;
