@@ -1,4 +1,4 @@
-// What does waiting cost: for an item, a lock, a permit, an event, one of several, a call that blocks?
+// What does waiting cost: for an item, a lock, a permit, an event, one of several, a call that blocks, the end of a loop?
 //
 // Rows waiting/<system>/<case>/<threads>. Each measurement is a process of its own, and checks what it computes; the
 // order of all repetitions of all rows is drawn at random.
@@ -22,6 +22,14 @@ constexpr target targets[] = {
      "us"},
     {"stop of a task in Asio, of 100 the last", "waiting/coppice/asio_stop/2", "ns_p99", true, 80,
      thousand, "us"},
+    {"stop of a loop of oneTBB, auto, p99", "waiting/coppice/loop_stop_auto/2", "ns_p99", true, 500,
+     thousand, "us"},
+    {"stop of a loop of oneTBB, simple, p99", "waiting/coppice/loop_stop_simple/2", "ns_p99", true,
+     500, thousand, "us"},
+    {"stop of a loop of oneTBB, static, p99", "waiting/coppice/loop_stop_static/2", "ns_p99", true,
+     500, thousand, "us"},
+    {"stop of a loop of oneTBB, affinity, p99", "waiting/coppice/loop_stop_affinity/2", "ns_p99",
+     true, 500, thousand, "us"},
 };
 
 constexpr comparison comparisons[] = {
@@ -64,7 +72,7 @@ int main(int argc, char** argv) {
   return bench::run_suite(
       {"waiting",
        bench::join_rows({channel_rows(), thread_queue_rows(), asio_rows(), lock_rows(),
-                         event_rows(), select_rows(), blocking_rows()}),
+                         event_rows(), select_rows(), blocking_rows(), loop_rows()}),
        targets, comparisons, 3},
       argc, argv);
 }

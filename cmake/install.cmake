@@ -62,3 +62,12 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/coppice-config-version.cm
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/coppice-config.cmake
               ${PROJECT_BINARY_DIR}/coppice-config-version.cmake DESTINATION ${package_folder})
+
+if(PROJECT_IS_TOP_LEVEL)
+  add_custom_target(
+    uninstall
+    COMMAND ${CMAKE_COMMAND} -Dmanifest=${CMAKE_BINARY_DIR}/install_manifest.txt -P
+            ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake
+    COMMENT "Removing what the last install from here has installed"
+    VERBATIM)
+endif()

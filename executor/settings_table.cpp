@@ -52,6 +52,8 @@ constexpr std::array failures = {named("report", on_unhandled::report),
                                  named("terminate", on_unhandled::terminate),
                                  named("silent", on_unhandled::silent)};
 
+constexpr std::array sharing = {named("share", tbb_threads::share), named("off", tbb_threads::off)};
+
 template <auto Field>
 setting_value get(const setting_values& values) {
   const auto& field = values.*Field;
@@ -230,6 +232,17 @@ constexpr std::array<setting, setting_count> table = {{
         .set = set<&setting_values::debug>,
     },
     {
+        .name = "COPPICE_TBB",
+        .field = "tbb",
+        .form = word,
+        .words = sharing,
+        .standard = "share",
+        .meaning = "who runs the algorithms of coppice/tbb.h: share, the workers; off, oneTBB's "
+                   "own threads",
+        .get = get<&setting_values::tbb>,
+        .set = set<&setting_values::tbb>,
+    },
+    {
         .name = "COPPICE_STRICT",
         .field = "strict",
         .form = word,
@@ -262,9 +275,9 @@ constexpr std::array<setting, setting_count> table = {{
     },
 }};
 
-constexpr std::array<std::string_view, 6> reserved = {
+constexpr std::array<std::string_view, 5> reserved = {
     "COPPICE_TRACE",     "COPPICE_TRACE_BUFFER", "COPPICE_TREE_SIGNAL",
-    "COPPICE_TREE_FILE", "COPPICE_METRICS",      "COPPICE_TBB",
+    "COPPICE_TREE_FILE", "COPPICE_METRICS",
 };
 
 static_assert(option_origins{}.marks.size() >= setting_count);

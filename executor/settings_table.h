@@ -51,7 +51,7 @@ struct setting {
   void (*set)(setting_values& values, const setting_value& value);
 };
 
-inline constexpr std::size_t setting_count = 16;
+inline constexpr std::size_t setting_count = 17;
 
 std::span<const setting, setting_count> setting_table() noexcept;
 

@@ -11,6 +11,7 @@ std::span<const row> channel_rows() noexcept;
 std::span<const row> thread_queue_rows() noexcept;
 std::span<const row> asio_rows() noexcept;  // None, where it is not installed.
 std::span<const row> lock_rows() noexcept;
+std::span<const row> loop_rows() noexcept;
 std::span<const row> event_rows() noexcept;
 std::span<const row> select_rows() noexcept;
 std::span<const row> blocking_rows() noexcept;

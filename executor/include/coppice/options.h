@@ -18,13 +18,16 @@ namespace coppice::inline v0 {
 // or dropped.
 enum class on_unhandled { report, terminate, silent };
 
+// Who runs the algorithms of <coppice/tbb.h>: the runtime's workers, or oneTBB's own threads beside them.
+enum class tbb_threads { share, off };
+
 namespace detail {
 
 // Where each value of a resolved set of options came from, beside a fingerprint of the value, so
 // that a field changed later counts as set in code. All zero: every field that is set was set in
 // code.
 struct option_origins {
-  std::array<std::uint32_t, 16> marks = {};
+  std::array<std::uint32_t, 24> marks = {};
 };
 
 }  // namespace detail
@@ -83,6 +86,9 @@ struct COPPICE_EXPORT options {
 
   // COPPICE_DEBUG: keep backtraces of spawn and of the canceller.
   std::optional<bool> debug = {};
+
+  // COPPICE_TBB
+  std::optional<tbb_threads> tbb = {};
 
   // COPPICE_STRICT: a bad or unknown COPPICE_* variable is an error.
   std::optional<bool> strict = {};
