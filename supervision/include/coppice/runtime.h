@@ -100,6 +100,7 @@ class COPPICE_EXPORT runtime : public spawner<runtime> {
 
  private:
   friend struct detail::spawn_access;
+  friend class runtime_scheduler;  // Of <coppice/senders.h>.
 
   runtime(const options& from, const detail::test_setup* setup, int major, int minor, int patch);
 
