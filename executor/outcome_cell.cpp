@@ -231,15 +231,15 @@ void outcome_cell::finish(task_status end, worker_core& here) noexcept {
   if (time_limit* const mine = limit()) {
     mine->clear(here);
   }
-  status_.store(end, std::memory_order_seq_cst);                                        // C2 C3 N2
-  const bool taken = awaited_.load(std::memory_order_seq_cst) && tell_those_waiting();  // C3
+  status_.store(end, std::memory_order_seq_cst);  // C2 C3 N2
+  const bool taken = awaited_.load(std::memory_order_seq_cst) && tell_those_waiting(here);  // C3
   node_.close(here);
   keeper_.ended(*this, taken);
   drop();
 }
 
 // Under the lock, as a waiter that is stopped meanwhile takes its node out. True if one of them sees to a failure.
-bool outcome_cell::tell_those_waiting() noexcept {
+bool outcome_cell::tell_those_waiting(worker_core& here) noexcept {
   bool taken = false;
   std::vector<std::function<void()>> calls;
   {
@@ -258,7 +258,12 @@ bool outcome_cell::tell_those_waiting() noexcept {
         suspension& woken = wait.at->waiter();
         if (was_cancelled()) {
           // By a request that may be on its way to the waiter: then it stops, before it sees this.
-          static_cast<promise_base&>(woken.resumption()).as_yielded_job();
+          promise_base& waiting = static_cast<promise_base&>(woken.resumption()).as_yielded_job();
+          if (&woken.home() == &here.home) {
+            here.cancelled_anew(*waiting.scope());
+          } else {
+            woken.home().bump_epoch();
+          }
         }
         woken.resume();  // Its owner may be gone now.
       }

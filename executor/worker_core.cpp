@@ -135,6 +135,14 @@ std::coroutine_handle<> worker_core::yield(promise_base& task) noexcept {
   return std::noop_coroutine();
 }
 
+bool worker_core::cancelled_anew(cancel_node& under) noexcept {
+  if (under.cancelled_at(now())) {
+    return true;
+  }
+  home.bump_epoch();
+  return under.cancelled_at(now());
+}
+
 bool worker_core::take_from_others() noexcept {
   job* const found = static_cast<worker&>(*this).steal_job(true);
   if (found != nullptr) {

@@ -1,7 +1,5 @@
 #include <coppice/detail/start_gate.h>
 
-#include <coppice/detail/executor_link.h>
-#include <coppice/detail/worker_core.h>
 #include <coppice/task_handle.h>
 
 #include <string>
@@ -39,10 +37,6 @@ void start_state::throw_not_started(const outcome_cell& child) const {
     name = "task " + std::to_string(static_cast<std::uint64_t>(child.id()));
   }
   throw start_error(name, nullptr);
-}
-
-void look_anew() noexcept {
-  executor_pin(this_worker()->executor()).bump_epoch();
 }
 
 task<> await_end(task_ref of) {

@@ -165,6 +165,7 @@ task<> wait_or_cancel(std::vector<task_ref> tasks, duration timeout) {
     throw timeout_error(std::max(timeout, duration::zero()));
   }
   if (first != nullptr) {
+    co_await stop_point(asks::behind_a_stop);
     throw task_cancelled(cell_of(*first).reason(), first->id());
   }
 }

@@ -164,30 +164,6 @@ TEST_P(Senders, AScopeThatHasEndedRefuses) {
   });
 }
 
-// Each sends seven or is stopped, whichever comes first, and the operation is gone either way.
-TEST_P(Senders, RaceWithAStop) {
-  rt_.block_on([]() -> task<> {
-    int sent = 0;
-    const auto body = [&](task_group& group) -> task<> {
-      for (int i = 0; i != 2000; ++i) {
-        const auto quick = [i]() -> task<int> {
-          co_await sleep_for(std::chrono::microseconds(i % 50));
-          co_return 7;
-        };
-        const auto wait = [&]() -> task<> {
-          auto sender = to_sender(group.handle(), quick);
-          const int seven = co_await from_sender(sender);
-          EXPECT_EQ(seven, 7);
-          ++sent;
-        };
-        static_cast<void>(co_await move_on_after(std::chrono::microseconds(25), wait));
-      }
-    };
-    co_await with_group(body);
-    EXPECT_LE(sent, 2000);
-  });
-}
-
 }  // namespace
 }  // namespace coppice
 

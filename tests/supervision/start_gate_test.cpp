@@ -206,39 +206,6 @@ TEST_P(StartGate, WhoseCallerIsStoppedCancelsAndAwaitsTheChild) {
   EXPECT_EQ(events.said(), (texts{"child", "behind the scope"}));
 }
 
-// The answer of one who has looked up just before a request, and writes it down just behind one who has looked after it.
-void look_late(detail::cancel_node& node) {
-  struct opened : detail::cancel_node {
-    using cancel_node::remember;
-  };
-  (node.*&opened::remember)(detail::this_worker()->now(), false);
-}
-
-// Between the flag and the move of the epoch the child sees the request, and its starter does not.
-TEST_P(StartGate, WhoseChildSawARequestBeforeItsCallerDidStopsTheCaller) {
-  test_runtime rt(workers());
-  rt.block_on([]() -> task<> {
-    bool went_on = false;
-    const auto body = [&](task_group& group) -> task<> {
-      detail::cancel_node& node = detail::scope_access::core(group).get()->node();
-      const auto child = [&](start_gate&) -> task<> {
-        node.request();
-        for (auto* each = detail::this_worker()->scope; each != nullptr; each = each->parent()) {
-          each->forget();
-        }
-        EXPECT_TRUE(cancel_requested());
-        look_late(node);
-        co_await yield();
-        ADD_FAILURE() << "the child went on";
-      };
-      co_await group.start(child);
-      went_on = true;
-    };
-    co_await with_group(body);
-    EXPECT_FALSE(went_on);
-  });
-}
-
 TEST_P(StartGate, A3IsAPointOfItsCaller) {
   bool began = false;
   test_runtime rt(workers());

@@ -41,9 +41,8 @@ class completions {
     }
     const std::size_t i = arrivals_.take();
     finished<T> end(std::move(*ends_[i]), i);
-    if (end.cancelled()) {
-      co_await detail::
-          stop_point();  // By what has asked the caller to stop as well, and came here first.
+    if (end.cancelled()) {  // Perhaps by what asks the caller to stop as well, and came here first.
+      co_await detail::stop_point(detail::asks::behind_a_stop);
     }
     if (arrivals_.aborts() && !end.completed()) {
       co_await arrivals_.abort(end.entry(), end.reason());

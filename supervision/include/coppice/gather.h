@@ -140,7 +140,7 @@ task<std::tuple<outcome<typename joined<A>::type>...>> gather_outcomes(
       co_await fork_join(settle(std::move(children), stopped[I])...);
   for (const bool each : stopped) {
     if (each) {
-      co_await stop_point();
+      co_await stop_point(asks::behind_a_stop);
     }
   }
   co_return std::apply(
@@ -180,7 +180,7 @@ task<std::vector<outcome<range_value<R>>>> gather_outcomes_of(std::optional<limi
     co_await fork_join_n(children.size(), child);
   }
   if (stopped.load(std::memory_order_relaxed)) {
-    co_await stop_point();
+    co_await stop_point(asks::behind_a_stop);
   }
   co_return results.take();
 }

@@ -187,7 +187,7 @@ class [[nodiscard]] stop_operation : public own_awaitable {
   COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
       std::coroutine_handle<Promise> awaiting) const {
     worker_core& here = *current_worker;
-    if (!awaiting.promise().scope()->cancelled_at(here.now())) {
+    if (!here.cancelled_anew(*awaiting.promise().scope())) {
       throw_nothing_to_stop();
     }
     return here.stop_from_loop(awaiting.promise());
@@ -199,12 +199,16 @@ class [[nodiscard]] stop_operation : public own_awaitable {
   [[noreturn]] COPPICE_EXPORT static void throw_nothing_to_stop();
 };
 
+// How a stop point asks whether a stop is requested: who has seen another stopped, by what may be the same request, does not
+// trust what it remembers.
+enum class asks { as_usual, behind_a_stop };
+
 // Stops there if a stop is requested: a cancellation point and nothing else.
 class [[nodiscard]] stop_point : public own_awaitable {
  public:
   using value_type = void;
 
-  stop_point() noexcept {}
+  explicit stop_point(asks how = asks::as_usual) noexcept : how_(how) {}
 
   bool await_ready() const noexcept { return false; }
 
@@ -212,12 +216,16 @@ class [[nodiscard]] stop_point : public own_awaitable {
   COPPICE_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
       std::coroutine_handle<Promise> awaiting) const noexcept {
     worker_core& here = *current_worker;
-    return awaiting.promise().scope()->cancelled_at(here.now())
-               ? here.stop_from_loop(awaiting.promise())
-               : std::coroutine_handle<>(awaiting);
+    cancel_node& scope = *awaiting.promise().scope();
+    const bool stops =
+        how_ == asks::behind_a_stop ? here.cancelled_anew(scope) : scope.cancelled_at(here.now());
+    return stops ? here.stop_from_loop(awaiting.promise()) : std::coroutine_handle<>(awaiting);
   }
 
   void await_resume() const noexcept {}
+
+ private:
+  asks how_;
 };
 
 }  // namespace detail

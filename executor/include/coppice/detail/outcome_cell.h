@@ -221,7 +221,7 @@ class COPPICE_EXPORT outcome_cell : public job, public receiver {
   void destroy() noexcept;
   void finish(task_status end, worker_core& here) noexcept;
   std::vector<std::string> backtraces(const std::optional<cancel_reason>& context) const;
-  bool tell_those_waiting() noexcept;
+  bool tell_those_waiting(worker_core& here) noexcept;
   bool ended_before_awaited() noexcept;
   void run_done_call(const std::function<void()>& call) noexcept;
 

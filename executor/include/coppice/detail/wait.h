@@ -100,7 +100,7 @@ class [[nodiscard]] wait_operation : public own_awaitable, suspension {
   // A request may have come between the look on entry and the end of what is waited for, and have caused it.
   bool stops_instead(promise_base& task, worker_core& here) noexcept {
     if constexpr (requires { source_.gives_way(); }) {
-      return source_.gives_way() && task.scope()->cancelled_at(here.now());
+      return source_.gives_way() && here.cancelled_anew(*task.scope());
     } else {
       return false;
     }

@@ -93,6 +93,11 @@ class COPPICE_EXPORT worker_core {
     return described != nullptr ? described : usual;
   }
 
+  // Is what runs `under` it asked to stop, now that another has been stopped? Between the flag of a request and the move
+  // of the epoch, who looks up for the first time sees it and who has looked does not: a no that was remembered is not
+  // trusted.
+  bool cancelled_anew(cancel_node& under) noexcept;
+
   // An await need not wait: the task to go on with, unless it has done so too often without giving way.
   std::coroutine_handle<> go_on(promise_base& task) noexcept;
 

@@ -52,10 +52,6 @@ class typed_start_state<void> : public start_state {};
 // Waits until the task has ended and its frame is gone; neither throws what is its, nor stops.
 COPPICE_EXPORT task<> await_end(task_ref of);
 
-// Whoever asks next whether to stop looks up the tree, on whatever he has remembered. For one who has heard of a request from
-// another: between the flag and the move of the epoch he who looks for the first time sees it, and he who has looked does not.
-COPPICE_EXPORT void look_anew() noexcept;
-
 }  // namespace detail
 
 // Given to a child that is awaited until it is ready. started() is called once, in the child or below it.
@@ -154,8 +150,7 @@ task<V> start_and_wait(task_keeper& keeper, spawn_options options, F function, A
     auto end = await_end(child);
     co_await std::move(end);
     if (child.status() == task_status::cancelled) {
-      look_anew();
-      co_await stop_point();
+      co_await stop_point(asks::behind_a_stop);
     }
     state->throw_not_started(handle_access::cell(child, "start()"));
   }
