@@ -214,6 +214,7 @@ bool overseer::going() const noexcept {
 task<> overseer::stop_all() {
   forget_next_starts();
   const cancel_reason why = core_.reason();
+  // NOLINTNEXTLINE(modernize-loop-convert): others may leave the list while one is awaited.
   for (auto each = children_.rbegin(); each != children_.rend(); ++each) {
     co_await stop(*each, why);
   }

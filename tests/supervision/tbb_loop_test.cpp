@@ -79,6 +79,9 @@ TEST_P(TbbLoop, AllWorkersHelpAndNobodyElse) {
 }
 
 TEST(TbbThreads, OffLeavesTheRuntimesOtherWorkersAlone) {
+  if (testing_support::under_thread_sanitizer) {
+    GTEST_SKIP() << testing_support::tbb_is_not_instrumented;
+  }
   runtime rt({.threads = 2, .tbb = tbb_threads::off});
   rt.block_on([]() -> task<> {
     const std::string mine = name_of_this_thread();

@@ -13,6 +13,10 @@
 
 namespace coppice::testing_support {
 
+// Why a test that runs a loop on several threads is left out under ThreadSanitizer.
+inline constexpr const char* tbb_is_not_instrumented =
+    "oneTBB's library is not compiled for it, which takes each hand-over for a race";
+
 using indices = tbb::blocked_range<std::size_t>;
 
 // Real time: nobody waits for a clock in these.
@@ -20,8 +24,7 @@ class tbb_test : public testing::TestWithParam<unsigned> {
  protected:
   void SetUp() override {
     if (testing_support::under_thread_sanitizer && GetParam() != 1) {
-      GTEST_SKIP()
-          << "oneTBB's library is not compiled for it, which takes each hand-over for a race";
+      GTEST_SKIP() << tbb_is_not_instrumented;
     }
   }
 
@@ -38,6 +41,7 @@ class tbb_test : public testing::TestWithParam<unsigned> {
 
   runtime rt_{options{.threads = GetParam()}};
 };
+
 // By other threads, soon.
 template <class Condition>
 void wait_until(const Condition& holds) {

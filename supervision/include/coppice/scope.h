@@ -165,19 +165,12 @@ struct scope_result<void> {
 namespace detail {
 
 // The library's way to what is behind a scope's references.
-struct COPPICE_EXPORT scope_access{
-    static scope_handle handle(core_ref core) noexcept {return scope_handle(std::move(core));
-}  // namespace detail
-static const core_ref& core(const scope_handle& of) noexcept {
-  return of.core_;
-}
-static const core_ref& core(const cancel_scope& of) noexcept {
-  return of.core_;
-}
-static core_ref& core(cancel_scope& of) noexcept {
-  return of.core_;
-}
-};  // namespace coppice::inline v0
+struct scope_access {
+  static scope_handle handle(core_ref core) noexcept { return scope_handle(std::move(core)); }
+  static const core_ref& core(const scope_handle& of) noexcept { return of.core_; }
+  static const core_ref& core(const cancel_scope& of) noexcept { return of.core_; }
+  static core_ref& core(cancel_scope& of) noexcept { return of.core_; }
+};
 
 // A face, made when the scope is; until then, and only then, it can be moved.
 template <class Face>
