@@ -28,6 +28,8 @@ function(coppice_room room)
   # A static library may end in a plugin, hence always position independent; g++ then inlines an
   # exported function only where nobody may replace it.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
+  # Some of what Abseil's targets name, no room uses; not every compiler leaves that out by itself.
+  target_link_options(${target} PRIVATE LINKER:--as-needed)
   set_target_properties(
     ${target}
     PROPERTIES CXX_VISIBILITY_PRESET hidden

@@ -77,41 +77,46 @@ bool token_block::watching() noexcept {
 }
 
 std::stop_token token_block::std_token() {
-  void* source = source_.load(std::memory_order_acquire);  // CT2
-  const bool fresh = source == nullptr || source == this;
-  if (fresh) {
-    auto made = std::make_unique<std::stop_source>();
-    do {
-      if (source == this) {
-        made->request_stop();  // Nobody can have registered a callback yet.
-      }
-      if (source_.compare_exchange_strong(source, made.get(),
-                                          std::memory_order_acq_rel,     // CT2
-                                          std::memory_order_acquire)) {  // CT2
-        source = made.release();
-      }
-    } while (source == this);
+  const auto given = [this] {
+    void* const source = source_.load(std::memory_order_acquire);  // CT2
+    return source != this ? static_cast<std::stop_source*>(source) : nullptr;
+  };
+  if (const std::stop_source* const source = given()) {
+    return source->get_token();
   }
+  const std::lock_guard making(making_);
+  if (const std::stop_source* const source = given()) {
+    return source->get_token();
+  }
+  auto made = std::make_unique<std::stop_source>();
   list();
-  if (fresh) {
-    mark_if_requested();
+  void* none = nullptr;
+  // Asked behind the listing: who asks to stop later finds it in the list. And ahead of the
+  // publication: nobody can have registered a callback yet, which would run here.
+  if (requested() || !source_.compare_exchange_strong(none, made.get(),
+                                                      std::memory_order_acq_rel,     // CT2
+                                                      std::memory_order_acquire)) {  // CT2
+    made->request_stop();
+    source_.store(made.get(), std::memory_order_release);  // CT2
   }
-  return static_cast<std::stop_source*>(source)->get_token();
+  return made.release()->get_token();
 }
 
-// Then looks for a request that nobody may have marked.
+// So that somebody calls mark() when the node is asked to stop.
 void token_block::list() noexcept {
-  if (home_.link != nullptr) {
-    bool first = false;
-    {
-      const std::lock_guard lock(mutex_);
-      first = node_ != nullptr && !std::exchange(listed_, true);
+  {
+    const std::lock_guard lock(mutex_);
+    if (node_ == nullptr) {
+      return;
     }
-    const executor_pin home(home_);
-    if (first && home.get() != nullptr) {
-      home.get()->tokens.add(*this);
-      static_cast<void>(requested());
-    }
+    listed_ = true;
+  }
+  const executor_pin home(home_);
+  if (home.get() != nullptr) {
+    home.get()->tokens.add(*this);
+    // A write of the epoch, though it changes nothing: whoever moves it later sees the block in the
+    // list, and requested() sees who has moved it before.
+    home_.link->cancels.fetch_add(0, std::memory_order_acq_rel);  // E1
   }
 }
 

@@ -182,5 +182,37 @@ TEST(TokenBlockRaces, AStdTokenMadeDuringAMarkIsStoppedByTheMarker) {
   }
 }
 
+// B2: whoever makes the source behind a request stops it before anybody else can register with it.
+TEST(TokenBlockRaces, AStdTokenMadeBehindARequestIsStoppedBeforeOthersSeeIt) {
+  for (int round = 0; round != 2'000; ++round) {
+    token_block* const block = token_block::make();
+    block->request(shutdown_reason());
+    std::atomic<int> ran_elsewhere{0};
+    std::atomic<int> ready{0};
+    {
+      std::vector<std::jthread> askers;
+      for (int i = 0; i != 2; ++i) {
+        askers.emplace_back([&] {
+          ready.fetch_add(1);
+          while (ready.load() != 2) {
+            std::this_thread::yield();
+          }
+          const std::thread::id self = std::this_thread::get_id();
+          std::atomic<bool> told{false};
+          const std::stop_callback callback(block->std_token(), [&] {
+            ran_elsewhere += std::this_thread::get_id() != self;
+            told = true;
+          });
+          while (!told) {
+            std::this_thread::yield();
+          }
+        });
+      }
+    }
+    ASSERT_EQ(ran_elsewhere, 0);
+    block->drop();
+  }
+}
+
 }  // namespace
 }  // namespace coppice::detail

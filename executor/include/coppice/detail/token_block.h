@@ -7,7 +7,7 @@
 //   B1  requested_ is never taken back, and reason_ is never empty once it is set.
 //   B2  A std::stop_source that was given away unstopped is stopped by mark(), and by nothing else:
 //       its callbacks run where mark() is called, on a worker. So that somebody does, the executor
-//       lists the block, see token_list.h.
+//       lists the block, see token_list.h, before the source is given away.
 //
 // Orderings
 //   CT1  request() sets the flag behind the reason, requested() acquires it: who sees the flag finds
@@ -114,6 +114,7 @@ class token_block {
   atomic<void*> source_{nullptr};
   atomic<epoch> seen_{0};  // Whoever asks: at that epoch the node was not asked to stop.
   executor_ref home_;      // watch().
+  std::mutex making_;      // std_token(), while it makes the source; taken before the other.
   std::mutex mutex_;
   cancel_node* node_ = nullptr;  // Under the lock.
   bool listed_ = false;          // Under the lock: in a token_list.
