@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <new>
-#include <utility>
 
 namespace coppice::inline v0::detail {
 
