@@ -92,6 +92,9 @@ void store(const place& to, word value, std::memory_order order, const site& whe
     return;
   }
   run->step();
+  if (left_out(where)) {
+    return;
+  }
   order = order_of(order, part::store, where, 0);
   run->store().store(run->self(), run->known(), to, value, order);
   note(*run, "writes", to, value, order, where);
@@ -107,6 +110,9 @@ word update(const place& of, change how, word operand, std::memory_order order,
     return before;
   }
   run->step();
+  if (left_out(where)) {
+    return run->store().load(run->self(), run->known(), of, std::memory_order_relaxed);
+  }
   order = order_of(order, part::both, where, 0);
   const word before = run->store().update(run->self(), run->known(), of, how, operand, order);
   note(*run, "updates", of, before, order, where);

@@ -1,8 +1,11 @@
 #include "tests/model/weakening.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
 #include "tests/support/source_files.h"
@@ -23,7 +26,8 @@ std::vector<weakening> from_environment() {
     weakening one{each.substr(0, colon)};
     std::istringstream number(each.substr(colon + 1));
     number >> one.line;
-    one.acquire_only = number.get() == 'a';
+    const int which = number.get();
+    one.of = which == 'a' ? lack::the_release : which == 'x' ? lack::the_write : lack::a_step;
     these.push_back(one);
   }
   return these;
@@ -76,14 +80,14 @@ const call_lines& orders_at(const site& where) {
   return it->second;
 }
 
-std::memory_order weaker(std::memory_order order, part of, bool acquire_only) {
+std::memory_order weaker(std::memory_order order, part of, lack lacking) {
   switch (order) {
     case std::memory_order_seq_cst:
       return of == part::load    ? std::memory_order_acquire
              : of == part::store ? std::memory_order_release
                                  : std::memory_order_acq_rel;
     case std::memory_order_acq_rel:
-      return acquire_only ? std::memory_order_acquire : std::memory_order_release;
+      return lacking == lack::the_release ? std::memory_order_acquire : std::memory_order_release;
     default:
       return std::memory_order_relaxed;
   }
@@ -95,27 +99,55 @@ void weaken(std::vector<weakening> these) {
   in_force() = std::move(these);
 }
 
-std::vector<weakening> labelled(const std::string& file, const std::string& label) {
-  std::vector<weakening> these;
+std::vector<order> orders_in(const std::string& file) {
+  std::vector<order> all;
   const std::vector<std::string> lines = lines_of(text_of(file));
   for (std::size_t i = 0; i != lines.size(); ++i) {
     const std::size_t comment = lines[i].find("//");
     if (comment == std::string::npos ||
-        lines[i].substr(0, comment).find("memory_order") == std::string::npos) {
+        lines[i].substr(0, comment).find("memory_order_") == std::string::npos ||
+        lines[i].substr(0, comment).find("memory_order_relaxed") != std::string::npos) {
       continue;
     }
+    order each{.weaker = {file, static_cast<unsigned>(i + 1)}, .labels = {}};
     std::istringstream words(lines[i].substr(comment + 2));
-    for (std::string each; words >> each;) {
-      if (each == label) {
-        these.push_back({file, static_cast<unsigned>(i + 1)});
-        if (lines[i].find("acq_rel") < comment) {
-          these.push_back({file, static_cast<unsigned>(i + 1), true});
-        }
-        break;
-      }
+    for (std::string label; words >> label;) {
+      each.labels.push_back(label);
+    }
+    all.push_back(each);
+    if (lines[i].find("acq_rel") < comment) {
+      each.weaker.of = lack::the_release;
+      all.push_back(each);
+    }
+  }
+  return all;
+}
+
+std::vector<weakening> labelled(const std::string& file, const std::string& label) {
+  std::vector<weakening> these;
+  for (const order& each : orders_in(file)) {
+    if (std::find(each.labels.begin(), each.labels.end(), label) != each.labels.end()) {
+      these.push_back(each.weaker);
     }
   }
   return these;
+}
+
+weakening without(const std::string& file, const std::string& beginning) {
+  const std::vector<std::string> lines = lines_of(text_of(file));
+  std::optional<weakening> found;
+  for (std::size_t i = 0; i != lines.size(); ++i) {
+    if (lines[i].find(beginning) != std::string::npos) {
+      if (found) {
+        throw std::runtime_error(file + ": '" + beginning + "' is there twice");
+      }
+      found = {file, static_cast<unsigned>(i + 1), lack::the_write};
+    }
+  }
+  if (!found) {
+    throw std::runtime_error(file + ": there is no '" + beginning + "'");
+  }
+  return *found;
 }
 
 std::string text_at(const weakening& order) {
@@ -123,7 +155,9 @@ std::string text_at(const weakening& order) {
   const std::string code = line.substr(0, line.find("//"));
   const std::size_t begin = code.find_first_not_of(' ');
   const std::string text = code.substr(begin, code.find_last_not_of(' ') + 1 - begin);
-  return order.acquire_only ? text + " as acquire" : text;
+  return order.of == lack::the_release ? text + " as acquire"
+         : order.of == lack::the_write ? text + " left out"
+                                       : text;
 }
 
 std::memory_order order_of(std::memory_order order, part of, const site& where, std::size_t which) {
@@ -133,11 +167,19 @@ std::memory_order order_of(std::memory_order order, part of, const site& where, 
   const call_lines& lines = orders_at(where);
   const unsigned line = which == 0 || lines.second == 0 ? lines.first : lines.second;
   for (const weakening& each : in_force()) {
-    if (each.line == line && std::string(where.file_name()).ends_with(each.file)) {
-      return weaker(order, of, each.acquire_only);
+    if (each.line == line && each.of != lack::the_write &&
+        std::string(where.file_name()).ends_with(each.file)) {
+      return weaker(order, of, each.of);
     }
   }
   return order;
+}
+
+bool left_out(const site& where) {
+  return std::any_of(in_force().begin(), in_force().end(), [&](const weakening& each) {
+    return each.of == lack::the_write && each.line == where.line() &&
+           std::string(where.file_name()).ends_with(each.file);
+  });
 }
 
 }  // namespace coppice_model
